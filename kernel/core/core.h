@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The core's public face: all that the network, block and tap modules may use.
+ * One section for each .c file that implements it.
+ *
+ * A backend embeds a struct rh_dev in its own device and a struct rh_queue in
+ * each of its queues, hands both to rh_dev_init() in its open(), and from then
+ * on is called back through struct rh_dev_ops. The core owns the vhost ioctls,
+ * guest memory, rings, eventfds and worker threads; the backend owns what a
+ * chain means.
+ */
+#ifndef RH_CORE_H
+#define RH_CORE_H
+
+#include <linux/fs.h>
+#include <linux/mutex.h>
+#include <linux/poll.h>
+#include <linux/skbuff.h>
+#include <linux/types.h>
+#include <linux/uio.h>
+#include <linux/wait.h>
+
+#include "../../uapi/ringhost.h"
+#include "../compat.h"
+#include "memory.h"
+#include "ring.h"
+#include "worker.h"
+
+struct rh_dev;
+struct rh_queue;
+struct eventfd_ctx;
+
+/* ---- device.c: one open file, its owner, its ioctls ---- */
+
+/**
+ * struct rh_dev_ops - what a backend does for its devices
+ * @name: short name for worker threads, such as "net"
+ * @features: virtio and vhost feature bits offered to the driver
+ * @process: (3) runs in the queue's worker with the queue's lock held and the
+ *	owner's mm in use, while the queue runs and is not broken: after a kick,
+ *	after rh_queue_wake() and once after the start. Returns true to be run
+ *	again soon because the budget was used up.
+ * @reap: optional; like @process and before it, but called on stopping and broken
+ *	queues too: finish what is in flight by rh_queue_push().
+ * @start: optional; the queue is about to run; its lock is held. An error refuses.
+ * @stop: optional; the queue has stopped and drained; its lock is held. Cannot fail.
+ * @features_changed: optional; called under every queue's lock in turn, after
+ *	SET_FEATURES stored new bits in dev->features.
+ * @reset: optional; RESET_OWNER or the last close: every queue has stopped; drop what
+ *	backend ioctls attached. dev->lock is held.
+ * @ioctl: the backend's own ioctls, by the owner, under dev->lock; returns
+ *	-ENOIOCTLCMD for those it does not know
+ */
+struct rh_dev_ops {
+	const char *name;
+	u64 features;
+	bool (*process)(struct rh_queue *queue);
+	void (*reap)(struct rh_queue *queue);
+	int (*start)(struct rh_queue *queue);
+	void (*stop)(struct rh_queue *queue);
+	void (*features_changed)(struct rh_queue *queue);
+	void (*reset)(struct rh_dev *dev);
+	long (*ioctl)(struct rh_dev *dev, unsigned int cmd, unsigned long arg);
+};
+
+/**
+ * struct rh_dev - one open device node
+ * @ops: the backend; constant
+ * @queues: the backend's queues; constant
+ * @queue_count: their number; constant
+ * @lock: serialises the ioctls; taken before any queue's lock
+ * @mm: the owner's address space, mm_users held; NULL before SET_OWNER. Under @lock;
+ *	stable while any queue runs.
+ * @memory: the guest's memory table; under @lock; each running queue has its own pointer
+ * @features: acknowledged feature bits; written under @lock and every queue's lock
+ */
+struct rh_dev {
+	const struct rh_dev_ops *ops;
+	struct rh_queue **queues;
+	unsigned int queue_count;
+	struct mutex lock;
+	struct mm_struct *mm;
+	struct rh_memory *memory;
+	u64 features;
+};
+
+void rh_dev_init(struct rh_dev *dev, const struct rh_dev_ops *ops,
+		 struct rh_queue **queues, unsigned int queue_count);
+void rh_dev_exit(struct rh_dev *dev);
+long rh_dev_ioctl(struct rh_dev *dev, unsigned int cmd, unsigned long arg);
+void rh_dev_show_stats(struct seq_file *seq, struct rh_dev *dev);
+
+/* ---- queue.c: one virtqueue, its eventfds, start and stop ---- */
+
+/**
+ * enum rh_queue_state - life of a queue
+ * @RH_QUEUE_STOPPED: nothing runs; the ring may be changed
+ * @RH_QUEUE_RUNNING: the worker pops chains
+ * @RH_QUEUE_STOPPING: no more pops; requests in flight complete
+ * @RH_QUEUE_BROKEN: refused the ring's content; as STOPPING until stopped
+ */
+enum rh_queue_state {
+	RH_QUEUE_STOPPED,
+	RH_QUEUE_RUNNING,
+	RH_QUEUE_STOPPING,
+	RH_QUEUE_BROKEN,
+};
+
+/**
+ * struct rh_queue - one virtqueue of a device
+ * @dev: its device; constant
+ * @index: its number in the device; constant
+ * @lock: serialises worker, start, stop and set-up; nests inside dev->lock
+ * @state: written under @lock
+ * @ring: the ring itself; under @lock
+ * @memory: the memory table in force; under @lock
+ * @features: the feature bits in force; under @lock
+ * @inflight: chains popped and not yet pushed; under @lock
+ * @drained: woken when @inflight falls to 0
+ * @call: signals the driver; NULL when unbound; under @lock
+ * @error: signals the owner that the queue broke; NULL when unbound; under @lock
+ * @kick: the file whose signal wakes the worker; NULL when unbound; under @lock
+ * @kick_head: where @kick_wait is queued; NULL when not polling
+ * @kick_wait: our entry in the kick eventfd's wait queue
+ * @kick_table: collects @kick_head when polling starts
+ * @worker: runs @work; NULL until the queue first starts
+ * @work: the queue's turn in its worker
+ * @stats: counters by enum ringhost_vring_stat; each has one writer: the worker
+ *	under @lock, or (KICKS) the eventfd's wait queue lock
+ */
+struct rh_queue {
+	struct rh_dev *dev;
+	unsigned int index;
+	struct mutex lock;
+	enum rh_queue_state state;
+	struct rh_ring ring;
+	struct rh_memory *memory;
+	u64 features;
+	unsigned int inflight;
+	wait_queue_head_t drained;
+	struct eventfd_ctx *call;
+	struct eventfd_ctx *error;
+	struct file *kick;
+	wait_queue_head_t *kick_head;
+	wait_queue_entry_t kick_wait;
+	poll_table kick_table;
+	struct rh_worker *worker;
+	struct rh_work work;
+	u64 stats[RINGHOST_STAT_COUNT];
+};
+
+/* Count an event; under the queue's lock. */
+#define rh_queue_count(queue, stat, n) \
+	((void)WRITE_ONCE((queue)->stats[RINGHOST_STAT_##stat], \
+			  (queue)->stats[RINGHOST_STAT_##stat] + (n)))
+
+static inline bool rh_queue_has_feature(const struct rh_queue *queue, unsigned int bit)
+{
+	return queue->features & BIT_ULL(bit);
+}
+
+static inline bool rh_queue_is_running(const struct rh_queue *queue)
+{
+	return queue->state == RH_QUEUE_RUNNING;
+}
+
+int rh_queue_start(struct rh_queue *queue);
+void rh_queue_stop(struct rh_queue *queue);
+void rh_queue_wake(struct rh_queue *queue);
+
+/* The rest is for the worker's callbacks: the queue's lock is held. */
+int rh_queue_pop(struct rh_queue *queue, struct rh_chain *chain);
+void rh_queue_unpop(struct rh_queue *queue, unsigned int chains);
+void rh_queue_push(struct rh_queue *queue, u16 head, u32 written);
+void rh_queue_publish(struct rh_queue *queue);
+void rh_queue_disable_kick(struct rh_queue *queue);
+bool rh_queue_enable_kick(struct rh_queue *queue);
+
+/* ---- port.c: where packets come from and go to ---- */
+
+struct rh_port;
+
+/**
+ * struct rh_port_ops - a packet port, implemented by the tap
+ * @consume: take up to @max packets that the host sent towards the guest; returns how
+ *	many. One consumer at a time; process context.
+ * @build: check one packet (a virtio_net_hdr of @header_len bytes, then the frame, or
+ *	only the frame where @header_len is 0) and turn it into an skb that the caller
+ *	owns. Returns ERR_PTR(-EINVAL) for a packet the port refuses, -EFAULT for memory
+ *	that is gone, -ENOMEM; process context, user memory of current->mm.
+ * @inject: give a list of skbs from @build to the host's network stack, consumed
+ *	whatever happens; process context
+ * @attach: take the port for one consumer: @wake is called, in any context, when packets
+ *	arrive after @consume returned fewer than it was asked for. -EBUSY if taken.
+ * @detach: undo @attach; no @wake runs or will run when it returns; process context
+ */
+struct rh_port_ops {
+	unsigned int (*consume)(struct rh_port *port, struct sk_buff **skbs, unsigned int max);
+	struct sk_buff *(*build)(struct rh_port *port, struct iov_iter *from, size_t header_len);
+	void (*inject)(struct rh_port *port, struct list_head *skbs);
+	int (*attach)(struct rh_port *port, void (*wake)(void *context), void *context);
+	void (*detach)(struct rh_port *port);
+};
+
+/**
+ * struct rh_port - embedded by the port's implementation
+ * @ops: constant
+ */
+struct rh_port {
+	const struct rh_port_ops *ops;
+};
+
+/**
+ * struct rh_port_type - a kind of file that can be a port
+ * @fops: identifies the file
+ * @from_file: the port of such a file; ERR_PTR(-EBADFD) when it has none (yet). The
+ *	port lives at least as long as the file.
+ * @entry: the core's list
+ */
+struct rh_port_type {
+	const struct file_operations *fops;
+	struct rh_port *(*from_file)(struct file *file);
+	struct list_head entry;
+};
+
+void rh_port_register(struct rh_port_type *type);
+void rh_port_unregister(struct rh_port_type *type);
+struct rh_port *rh_port_get(int fd, struct file **file);
+
+#endif /* RH_CORE_H */
