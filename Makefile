@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The top of ringhost's build. Everything made goes below build/. The modules' own
+# makefile is Kbuild; userspace/ and selftests/ have theirs.
+
+KERNELS := 6.12 6.1
+BUILD := $(CURDIR)/build
+
+# The newest installed headers of VERSION, "6.12" or the full name of a kernel.
+headers = $(lastword $(shell cd /lib/modules && ls -d $(1) $(1).*  $(1)-* 2>/dev/null | \
+	while read -r v; do [ -e "$$v/build/Makefile" ] && echo "$$v"; done | sort -uV))
+newest = $(firstword $(foreach version,$(KERNELS),$(call headers,$(version))))
+
+KERNEL ?= $(newest)
+kernel = $(or $(call headers,$(KERNEL)),$(error no headers of kernel "$(KERNEL)" are installed; scripts/setup installs them for $(KERNELS)))
+
+# W=1 asks the kernel's build for extra warnings, C=2 runs sparse on every file.
+W ?= 1
+C ?= 0
+
+.PHONY: all help setup modules modules-all sparse userspace selftests run check clean
+
+all: modules userspace ## modules for one kernel, and the VMM (the default)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## install what is missing on this machine (Debian 12, as root)
+	@scripts/setup
+
+modules: ## the four modules, KERNEL=<version> (default: the newest supported, 6.12 or 6.1)
+	@scripts/mirror "$(BUILD)/modules/$(kernel)"
+	$(MAKE) -C /lib/modules/$(kernel)/build M="$(BUILD)/modules/$(kernel)" W=$(W) C=$(C) modules
+	@cd "$(BUILD)/modules/$(kernel)" && find . -mindepth 2 -name '*.ko' -exec ln -sf {} . \;
+
+modules-all: $(KERNELS:%=modules-%) ## the modules for every supported kernel
+
+modules-%:
+	$(MAKE) modules KERNEL=$*
+
+sparse: ## check the modules with sparse, KERNEL=<version>
+	@rm -rf "$(BUILD)/modules/$(kernel)"
+	$(MAKE) modules KERNEL=$(kernel) C=2
+
+userspace: ## the ringhost command and libringhost
+	$(MAKE) -C userspace
+
+selftests: ## the test programs
+	$(MAKE) -C selftests
+
+run: ## boot Debian on both backends in a test host, INTERACTIVE=1 for a login prompt
+	@scripts/setup
+	@scripts/run
+
+check: ## build everything and run all tests
+	@scripts/setup
+	@scripts/check
+
+clean: ## remove all that was built (the root image is cached elsewhere)
+	rm -rf "$(BUILD)"
