@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The vhost and ringhost ioctls as plain functions. Not on the data path; runs
+ * in the test. Entry points: one function for each ioctl; each returns 0 or a
+ * value that is not negative, or -errno.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "vhost.h"
+
+#define STAT_NAME(id, name) [RINGHOST_STAT_##id] = #name,
+static const char *const stat_names[RINGHOST_STAT_COUNT] = {
+	RINGHOST_VRING_STATS(STAT_NAME)
+};
+
+static int call(int fd, unsigned long request, const void *argument)
+{
+	int result = ioctl(fd, request, argument);
+
+	return result < 0 ? -errno : result;
+}
+
+/**
+ * vhost_open() - open a device node
+ * @path: the node
+ *
+ * Return: file descriptor, or -errno.
+ */
+int vhost_open(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int vhost_set_owner(int fd)
+{
+	return call(fd, VHOST_SET_OWNER, NULL);
+}
+
+int vhost_reset_owner(int fd)
+{
+	return call(fd, VHOST_RESET_OWNER, NULL);
+}
+
+int vhost_get_features(int fd, __u64 *features)
+{
+	return call(fd, VHOST_GET_FEATURES, features);
+}
+
+int vhost_set_features(int fd, __u64 features)
+{
+	return call(fd, VHOST_SET_FEATURES, &features);
+}
+
+int vhost_get_backend_features(int fd, __u64 *features)
+{
+	return call(fd, VHOST_GET_BACKEND_FEATURES, features);
+}
+
+int vhost_set_backend_features(int fd, __u64 features)
+{
+	return call(fd, VHOST_SET_BACKEND_FEATURES, &features);
+}
+
+int vhost_set_mem_table(int fd, const struct vhost_memory *memory)
+{
+	return call(fd, VHOST_SET_MEM_TABLE, memory);
+}
+
+int vhost_set_vring_num(int fd, unsigned int index, unsigned int num)
+{
+	struct vhost_vring_state state = { .index = index, .num = num };
+
+	return call(fd, VHOST_SET_VRING_NUM, &state);
+}
+
+int vhost_set_vring_base(int fd, unsigned int index, unsigned int base)
+{
+	struct vhost_vring_state state = { .index = index, .num = base };
+
+	return call(fd, VHOST_SET_VRING_BASE, &state);
+}
+
+/**
+ * vhost_get_vring_base() - ask where the device would go on
+ * @fd: device
+ * @index: queue
+ *
+ * Return: the avail index, or -errno.
+ */
+int vhost_get_vring_base(int fd, unsigned int index)
+{
+	struct vhost_vring_state state = { .index = index };
+	int result = call(fd, VHOST_GET_VRING_BASE, &state);
+
+	return result < 0 ? result : (int)state.num;
+}
+
+int vhost_set_vring_addr(int fd, unsigned int index, const void *desc, const void *avail,
+			 const void *used)
+{
+	struct vhost_vring_addr addr = {
+		.index = index,
+		.desc_user_addr = (unsigned long)desc,
+		.avail_user_addr = (unsigned long)avail,
+		.used_user_addr = (unsigned long)used,
+	};
+
+	return call(fd, VHOST_SET_VRING_ADDR, &addr);
+}
+
+static int set_file(int fd, unsigned long request, unsigned int index, int file)
+{
+	struct vhost_vring_file argument = { .index = index, .fd = file };
+
+	return call(fd, request, &argument);
+}
+
+int vhost_set_vring_kick(int fd, unsigned int index, int eventfd)
+{
+	return set_file(fd, VHOST_SET_VRING_KICK, index, eventfd);
+}
+
+int vhost_set_vring_call(int fd, unsigned int index, int eventfd)
+{
+	return set_file(fd, VHOST_SET_VRING_CALL, index, eventfd);
+}
+
+int vhost_set_vring_err(int fd, unsigned int index, int eventfd)
+{
+	return set_file(fd, VHOST_SET_VRING_ERR, index, eventfd);
+}
+
+int vhost_net_set_backend(int fd, unsigned int index, int backend)
+{
+	return set_file(fd, VHOST_NET_SET_BACKEND, index, backend);
+}
+
+/**
+ * vhost_set_vring_enable() - start or stop a block queue
+ * @fd: a block device
+ * @index: queue
+ * @enable: 1 starts, 0 stops
+ *
+ * Return: 0 or -errno.
+ */
+int vhost_set_vring_enable(int fd, unsigned int index, unsigned int enable)
+{
+	struct vhost_vring_state state = { .index = index, .num = enable };
+
+	return call(fd, RINGHOST_SET_VRING_ENABLE, &state);
+}
+
+/**
+ * vhost_get_vring_stats() - read a queue's counters
+ * @fd: device
+ * @index: queue
+ * @values: room for @count of them
+ * @count: most to fetch
+ *
+ * Return: how many counters the kernel has, or -errno.
+ */
+int vhost_get_vring_stats(int fd, unsigned int index, __u64 *values, unsigned int count)
+{
+	struct ringhost_vring_stats stats = {
+		.index = index,
+		.count = count,
+		.values = (unsigned long)values,
+	};
+	int result = call(fd, RINGHOST_GET_VRING_STATS, &stats);
+
+	return result < 0 ? result : (int)stats.count;
+}
+
+/**
+ * vhost_blk_set_disk() - attach a disk
+ * @fd: a block device
+ * @disk: file descriptor of the disk, or -1
+ * @flags: RINGHOST_BLK_F_READONLY or 0
+ * @serial: up to 20 characters, or NULL
+ *
+ * Return: 0 or -errno.
+ */
+int vhost_blk_set_disk(int fd, int disk, unsigned int flags, const char *serial)
+{
+	struct ringhost_blk_disk argument = { .fd = disk, .flags = flags };
+
+	if (serial)
+		memcpy(argument.serial, serial, strnlen(serial, sizeof(argument.serial)));
+	return call(fd, RINGHOST_BLK_SET_DISK, &argument);
+}
+
+int vhost_blk_get_limits(int fd, struct ringhost_blk_limits *limits)
+{
+	return call(fd, RINGHOST_BLK_GET_LIMITS, limits);
+}
+
+/**
+ * vhost_stat_name() - name of a counter
+ * @stat: the counter
+ *
+ * Return: its name, never NULL.
+ */
+const char *vhost_stat_name(enum ringhost_vring_stat stat)
+{
+	return stat < RINGHOST_STAT_COUNT ? stat_names[stat] : "unknown";
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The vhost and ringhost ioctls as plain functions that return -errno. They
+ * test the ABI itself, so they go straight to the kernel. See vhost.c.
+ */
+#ifndef SELFTESTS_VHOST_H
+#define SELFTESTS_VHOST_H
+
+#include <linux/types.h>
+#include <linux/vhost.h>
+
+#include "ringhost.h"
+
+#define VHOST_NODE_NET "/dev/ringhost-net"
+#define VHOST_NODE_BLK "/dev/ringhost-blk"
+#define VHOST_NODE_TAP "/dev/ringhost-tap"
+
+int vhost_open(const char *path);
+int vhost_set_owner(int fd);
+int vhost_reset_owner(int fd);
+int vhost_get_features(int fd, __u64 *features);
+int vhost_set_features(int fd, __u64 features);
+int vhost_get_backend_features(int fd, __u64 *features);
+int vhost_set_backend_features(int fd, __u64 features);
+int vhost_set_mem_table(int fd, const struct vhost_memory *memory);
+int vhost_set_vring_num(int fd, unsigned int index, unsigned int num);
+int vhost_set_vring_base(int fd, unsigned int index, unsigned int base);
+int vhost_get_vring_base(int fd, unsigned int index);
+int vhost_set_vring_addr(int fd, unsigned int index, const void *desc, const void *avail,
+			 const void *used);
+int vhost_set_vring_kick(int fd, unsigned int index, int eventfd);
+int vhost_set_vring_call(int fd, unsigned int index, int eventfd);
+int vhost_set_vring_err(int fd, unsigned int index, int eventfd);
+int vhost_net_set_backend(int fd, unsigned int index, int backend);
+int vhost_set_vring_enable(int fd, unsigned int index, unsigned int enable);
+int vhost_get_vring_stats(int fd, unsigned int index, __u64 *values, unsigned int count);
+int vhost_blk_set_disk(int fd, int disk, unsigned int flags, const char *serial);
+int vhost_blk_get_limits(int fd, struct ringhost_blk_limits *limits);
+const char *vhost_stat_name(enum ringhost_vring_stat stat);
+
+#endif /* SELFTESTS_VHOST_H */
