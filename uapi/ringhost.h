@@ -25,8 +25,8 @@
  * again. The others refuse one request or packet, and the queue goes on.
  */
 #define RINGHOST_VRING_STATS(S) \
-	S(CHAINS, chains)				/* descriptor chains popped */ \
-	S(DESCRIPTORS, descriptors)			/* their descriptors, indirect ones included */ \
+	S(CHAINS, chains)				/* descriptor chains completed */ \
+	S(DESCRIPTORS, descriptors)			/* descriptors popped, indirect ones included */ \
 	S(BYTES_READ, bytes_read)			/* bytes the driver offered for reading */ \
 	S(BYTES_WRITTEN, bytes_written)			/* bytes written to the driver's buffers */ \
 	S(KICKS, kicks)					/* kick eventfd signals seen */ \
@@ -35,7 +35,7 @@
 	S(PUBLISHES, publishes)				/* used-index writes: batches published */ \
 	S(REQUEUES, requeues)				/* runs cut short by the worker's weight */ \
 	S(BREAKS, breaks)				/* times the queue was declared broken */ \
-	S(REJECT_AVAIL_INDEX, reject_avail_index)	/* avail index ahead by more than the ring */ \
+	S(REJECT_AVAIL_INDEX, reject_avail_index)	/* more chains offered than the ring holds */ \
 	S(REJECT_HEAD, reject_head)			/* head outside the descriptor table */ \
 	S(REJECT_NEXT, reject_next)			/* next outside the descriptor table */ \
 	S(REJECT_CHAIN_LENGTH, reject_chain_length)	/* loop, or more descriptors than allowed */ \

@@ -13,6 +13,7 @@
 #define RH_CORE_H
 
 #include <linux/fs.h>
+#include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/skbuff.h>
@@ -26,9 +27,10 @@
 #include "ring.h"
 #include "worker.h"
 
+struct eventfd_ctx;
 struct rh_dev;
 struct rh_queue;
-struct eventfd_ctx;
+struct seq_file;
 
 /* ---- device.c: one open file, its owner, its ioctls ---- */
 
@@ -149,10 +151,14 @@ struct rh_queue {
 	u64 stats[RINGHOST_STAT_COUNT];
 };
 
-/* Count an event; under the queue's lock. */
-#define rh_queue_count(queue, stat, n) \
-	((void)WRITE_ONCE((queue)->stats[RINGHOST_STAT_##stat], \
-			  (queue)->stats[RINGHOST_STAT_##stat] + (n)))
+/* Add to a counter that others may read meanwhile; the caller is its only writer. */
+static inline void rh_stat_add(u64 *stat, u64 n)
+{
+	WRITE_ONCE(*stat, *stat + n);
+}
+
+/* Count an event, by the end of its RINGHOST_STAT_ name; under the queue's lock. */
+#define rh_queue_count(queue, stat, n) rh_stat_add(&(queue)->stats[RINGHOST_STAT_##stat], n)
 
 static inline bool rh_queue_has_feature(const struct rh_queue *queue, unsigned int bit)
 {
@@ -167,6 +173,7 @@ static inline bool rh_queue_is_running(const struct rh_queue *queue)
 int rh_queue_start(struct rh_queue *queue);
 void rh_queue_stop(struct rh_queue *queue);
 void rh_queue_wake(struct rh_queue *queue);
+void rh_queue_complete(struct rh_queue *queue, struct llist_head *done, struct llist_node *node);
 
 /* The rest is for the worker's callbacks: the queue's lock is held. */
 int rh_queue_pop(struct rh_queue *queue, struct rh_chain *chain);

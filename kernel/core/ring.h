@@ -16,7 +16,7 @@
 #define RH_RING_NUM_MAX 32768
 /* Most descriptors, and most address ranges, of one chain; the block layer's and UIO's own limit. */
 #define RH_CHAIN_MAX UIO_MAXIOV
-/* Heads fetched, and used entries published, with one access. */
+/* Heads fetched, and used entries written, with one access. */
 #define RH_RING_BATCH 64
 
 /**
@@ -49,6 +49,7 @@ struct rh_chain {
  * @desc: descriptor table, in the owner's memory
  * @avail: the driver's ring
  * @used: the device's ring
+ * @little_endian: byte order of everything in the ring
  * @event_idx: VIRTIO_RING_F_EVENT_IDX was negotiated
  * @indirect: VIRTIO_RING_F_INDIRECT_DESC was negotiated
  * @avail_seen: the driver's index when last read
@@ -56,11 +57,12 @@ struct rh_chain {
  * @heads: entries read ahead: those from @heads_first on, @heads_count of them
  * @heads_first: avail index of heads[0]
  * @heads_count: valid entries in @heads
- * @used_next: index of the next used entry to publish
+ * @used_next: the used index as published: where the next batch begins
  * @used_signalled: @used_next when the driver was last signalled
  * @used_signalled_valid: @used_signalled means something
- * @pending: used entries pushed and not yet published
+ * @pending: used entries pushed and not yet written to the used ring
  * @pending_count: valid entries in @pending
+ * @staged: entries written to the used ring from @used_next on, not yet published
  * @iov: room for one chain's ranges, RH_CHAIN_MAX of them
  * @table: room for one indirect table, RH_CHAIN_MAX descriptors
  * @region_hint: where the last translation hit
@@ -71,11 +73,12 @@ struct rh_ring {
 	struct vring_desc __user *desc;
 	struct vring_avail __user *avail;
 	struct vring_used __user *used;
+	bool little_endian;
 	bool event_idx;
 	bool indirect;
 	u16 avail_seen;
 	u16 avail_next;
-	u16 heads[RH_RING_BATCH];
+	__virtio16 heads[RH_RING_BATCH];
 	u16 heads_first;
 	unsigned int heads_count;
 	u16 used_next;
@@ -83,6 +86,7 @@ struct rh_ring {
 	bool used_signalled_valid;
 	struct vring_used_elem pending[RH_RING_BATCH];
 	unsigned int pending_count;
+	unsigned int staged;
 	struct iovec *iov;
 	struct vring_desc *table;
 	unsigned int region_hint;
@@ -93,12 +97,19 @@ int rh_ring_alloc(struct rh_ring *ring);
 void rh_ring_free(struct rh_ring *ring);
 bool rh_ring_addresses_ok(const struct rh_ring *ring);
 int rh_ring_resume(struct rh_ring *ring);
+void rh_ring_rewind(struct rh_ring *ring, u16 avail_next);
 int rh_ring_pop(struct rh_ring *ring, const struct rh_memory *memory, struct rh_chain *chain);
 void rh_ring_unpop(struct rh_ring *ring, unsigned int chains);
-bool rh_ring_push(struct rh_ring *ring, u16 head, u32 written);
+int rh_ring_push(struct rh_ring *ring, u16 head, u32 written);
 int rh_ring_publish(struct rh_ring *ring);
 int rh_ring_needs_call(struct rh_ring *ring);
 int rh_ring_disable_kick(struct rh_ring *ring);
 int rh_ring_enable_kick(struct rh_ring *ring);
+
+/* Whether rh_ring_publish() has anything to do. */
+static inline bool rh_ring_has_unpublished(const struct rh_ring *ring)
+{
+	return ring->pending_count || ring->staged;
+}
 
 #endif /* RH_RING_H */

@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * (1) kick, (2) pop, (4) publish and (5) call: one virtqueue between its ring
+ * (ring.c), its worker (worker.c), its eventfds and its backend.
+ *
+ *	          start                    stop
+ *	STOPPED --------> RUNNING -------------------> STOPPING
+ *	   ^                 |                             |
+ *	   |                 | ring content refused        | nothing in flight
+ *	   |                 v                             |
+ *	   |              BROKEN --------------------------+
+ *	   +-----------------------------------------------+
+ *
+ * Start and stop run in the owner's ioctls, or the last close, under dev->lock. All
+ * else runs in the worker with the queue's lock held, except the two ways to wake it,
+ * which come from any context: a kick, and rh_queue_wake().
+ */
+#include <linux/eventfd.h>
+#include <linux/export.h>
+#include <linux/file.h>
+#include <linux/mm_types.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/virtio_byteorder.h>
+#include <linux/virtio_config.h>
+
+#include "core.h"
+#include "queue.h"
+
+/**
+ * rh_queue_wake - have the worker look at the queue
+ * @queue: a queue that has been started
+ *
+ * Any context. The caller makes sure that the device is not freed meanwhile; for
+ * completions rh_queue_complete() does.
+ */
+void rh_queue_wake(struct rh_queue *queue)
+{
+	rh_worker_queue(queue->worker, &queue->work);
+}
+EXPORT_SYMBOL_GPL(rh_queue_wake);
+
+/**
+ * rh_queue_complete - hand a finished request to the worker
+ * @queue: its queue
+ * @done: the backend's list of finished requests; its reap() empties it
+ * @node: the request's entry
+ *
+ * Any context. The worker may reap the request, and a stop that waited for it may
+ * return, before this function wakes the worker; the RCU read lock keeps queue and
+ * worker until then. Pairs with synchronize_rcu() in rh_dev_exit().
+ */
+void rh_queue_complete(struct rh_queue *queue, struct llist_head *done, struct llist_node *node)
+{
+	rcu_read_lock();
+	llist_add(node, done);
+	rh_queue_wake(queue);
+	rcu_read_unlock();
+}
+EXPORT_SYMBOL_GPL(rh_queue_complete);
+
+/* Refuse the ring's content: this queue stops working, nothing else notices. */
+static void queue_break(struct rh_queue *queue)
+{
+	queue->state = RH_QUEUE_BROKEN;
+	rh_stat_add(&queue->stats[queue->ring.reject], 1);
+	rh_queue_count(queue, BREAKS, 1);
+	if (queue->error)
+		rh_compat_eventfd_signal(queue->error);
+}
+
+/* A stopping or broken queue's ring may be gone; that matters only to one that still runs. */
+static bool ring_failed(struct rh_queue *queue, int err)
+{
+	if (err < 0 && rh_queue_is_running(queue))
+		queue_break(queue);
+	return err < 0;
+}
+
+/**
+ * rh_queue_pop - take the next chain the driver has offered
+ * @queue: the queue
+ * @chain: receives the chain; its arrays are valid until the next pop
+ *
+ * A content that is refused breaks the queue.
+ *
+ * Return: 1 with a chain, 0 if there is none, negative if the queue is broken.
+ */
+int rh_queue_pop(struct rh_queue *queue, struct rh_chain *chain)
+{
+	int ret;
+
+	lockdep_assert_held(&queue->lock);
+	if (!rh_queue_is_running(queue))
+		return -ESHUTDOWN;
+	ret = rh_ring_pop(&queue->ring, queue->memory, chain);
+	if (ring_failed(queue, ret) || !ret)
+		return ret;
+	/* A driver that reuses descriptors it has not got back would have us hold ever more. */
+	if (queue->inflight == queue->ring.num) {
+		rh_ring_unpop(&queue->ring, 1);
+		queue->ring.reject = RINGHOST_STAT_REJECT_AVAIL_INDEX;
+		queue_break(queue);
+		return -EPROTO;
+	}
+	queue->inflight++;
+	rh_queue_count(queue, DESCRIPTORS, chain->descriptors);
+	rh_queue_count(queue, BYTES_READ, chain->out_bytes);
+	return 1;
+}
+EXPORT_SYMBOL_GPL(rh_queue_pop);
+
+/**
+ * rh_queue_unpop - give back the chains popped last, untouched
+ * @queue: the queue
+ * @chains: how many; none of them was pushed
+ */
+void rh_queue_unpop(struct rh_queue *queue, unsigned int chains)
+{
+	lockdep_assert_held(&queue->lock);
+	rh_ring_unpop(&queue->ring, chains);
+	queue->inflight -= chains;
+}
+EXPORT_SYMBOL_GPL(rh_queue_unpop);
+
+/**
+ * rh_queue_push - a popped chain is done
+ * @queue: the queue
+ * @head: the chain's head
+ * @written: bytes written to its buffers, from the first on
+ *
+ * The driver sees it with the next rh_queue_publish(), together with all others pushed
+ * before that.
+ */
+void rh_queue_push(struct rh_queue *queue, u16 head, u32 written)
+{
+	lockdep_assert_held(&queue->lock);
+	queue->inflight--;
+	rh_queue_count(queue, CHAINS, 1);
+	rh_queue_count(queue, BYTES_WRITTEN, written);
+	ring_failed(queue, rh_ring_push(&queue->ring, head, written));
+}
+EXPORT_SYMBOL_GPL(rh_queue_push);
+
+/**
+ * rh_queue_publish - show the driver what was pushed, and call it if it wants that
+ * @queue: the queue
+ */
+void rh_queue_publish(struct rh_queue *queue)
+{
+	int ret;
+
+	lockdep_assert_held(&queue->lock);
+	if (!rh_ring_has_unpublished(&queue->ring))
+		return;
+	if (ring_failed(queue, rh_ring_publish(&queue->ring)))
+		return;
+	rh_queue_count(queue, PUBLISHES, 1);
+	ret = rh_ring_needs_call(&queue->ring);
+	if (ring_failed(queue, ret))
+		return;
+	if (!ret) {
+		rh_queue_count(queue, CALLS_SUPPRESSED, 1);
+	} else if (queue->call) {
+		rh_queue_count(queue, CALLS, 1);
+		rh_compat_eventfd_signal(queue->call);
+	}
+}
+EXPORT_SYMBOL_GPL(rh_queue_publish);
+
+/**
+ * rh_queue_disable_kick - the worker will look without being kicked
+ * @queue: the queue
+ */
+void rh_queue_disable_kick(struct rh_queue *queue)
+{
+	lockdep_assert_held(&queue->lock);
+	ring_failed(queue, rh_ring_disable_kick(&queue->ring));
+}
+EXPORT_SYMBOL_GPL(rh_queue_disable_kick);
+
+/**
+ * rh_queue_enable_kick - ask for a kick before the worker sleeps
+ * @queue: the queue
+ *
+ * Return: true if chains have come that no kick may announce: disable and pop again.
+ */
+bool rh_queue_enable_kick(struct rh_queue *queue)
+{
+	int ret;
+
+	lockdep_assert_held(&queue->lock);
+	ret = rh_ring_enable_kick(&queue->ring);
+	return !ring_failed(queue, ret) && ret;
+}
+EXPORT_SYMBOL_GPL(rh_queue_enable_kick);
+
+/* The queue's turn in its worker. */
+static void queue_run(struct rh_work *work)
+{
+	struct rh_queue *queue = container_of(work, struct rh_queue, work);
+	const struct rh_dev_ops *ops = queue->dev->ops;
+
+	mutex_lock(&queue->lock);
+	if (queue->state != RH_QUEUE_STOPPED && ops->reap)
+		ops->reap(queue);
+	if (rh_queue_is_running(queue) && ops->process(queue)) {
+		rh_queue_count(queue, REQUEUES, 1);
+		rh_queue_wake(queue);
+	}
+	if (!queue->inflight)
+		wake_up(&queue->drained);
+	mutex_unlock(&queue->lock);
+}
+
+/* The kick eventfd was signalled; its wait queue's lock is held, in any context. */
+static int kick_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
+{
+	struct rh_queue *queue = container_of(wait, struct rh_queue, kick_wait);
+
+	if (!(key_to_poll(key) & EPOLLIN))
+		return 0;
+	rh_queue_count(queue, KICKS, 1);
+	rh_queue_wake(queue);
+	return 0;
+}
+
+static void kick_found(struct file *file, wait_queue_head_t *head, poll_table *table)
+{
+	struct rh_queue *queue = container_of(table, struct rh_queue, kick_table);
+
+	queue->kick_head = head;
+	add_wait_queue(head, &queue->kick_wait);
+}
+
+/* A kick that was signalled before, or while nobody polled, is not lost: look at once. */
+static void kick_start(struct rh_queue *queue)
+{
+	if (queue->kick && !queue->kick_head && rh_queue_is_running(queue))
+		vfs_poll(queue->kick, &queue->kick_table);
+	rh_queue_wake(queue);
+}
+
+static void kick_stop(struct rh_queue *queue)
+{
+	if (queue->kick_head)
+		remove_wait_queue(queue->kick_head, &queue->kick_wait);
+	queue->kick_head = NULL;
+}
+
+/**
+ * rh_queue_set_kick - replace the kick eventfd
+ * @queue: the queue
+ * @kick: the eventfd's file, whose reference passes to the queue; or NULL
+ *
+ * Return: the previous one, whose reference passes to the caller; or NULL.
+ */
+struct file *rh_queue_set_kick(struct rh_queue *queue, struct file *kick)
+{
+	struct file *previous;
+
+	mutex_lock(&queue->lock);
+	kick_stop(queue);
+	previous = queue->kick;
+	queue->kick = kick;
+	if (rh_queue_is_running(queue))
+		kick_start(queue);
+	mutex_unlock(&queue->lock);
+	return previous;
+}
+
+/**
+ * rh_queue_set_features - put feature bits in force
+ * @queue: the queue
+ * @features: the bits
+ *
+ * Legal on a running queue; it is woken, because how it asks for kicks may have changed.
+ */
+void rh_queue_set_features(struct rh_queue *queue, u64 features)
+{
+	mutex_lock(&queue->lock);
+	queue->features = features;
+	queue->ring.little_endian = rh_queue_has_feature(queue, VIRTIO_F_VERSION_1) ||
+				    virtio_legacy_is_little_endian();
+	queue->ring.event_idx = rh_queue_has_feature(queue, VIRTIO_RING_F_EVENT_IDX);
+	queue->ring.indirect = rh_queue_has_feature(queue, VIRTIO_RING_F_INDIRECT_DESC);
+	if (queue->dev->ops->features_changed)
+		queue->dev->ops->features_changed(queue);
+	if (rh_queue_is_running(queue))
+		rh_queue_wake(queue);
+	mutex_unlock(&queue->lock);
+}
+
+/* What the first start needs and later ones reuse. */
+static int queue_prepare(struct rh_queue *queue)
+{
+	char name[TASK_COMM_LEN];
+	struct rh_worker *worker;
+
+	if (!queue->worker) {
+		snprintf(name, sizeof(name), "rh-%s-%d/%u", queue->dev->ops->name,
+			 task_tgid_nr(current), queue->index);
+		worker = rh_worker_create(queue->dev->mm, name);
+		if (IS_ERR(worker))
+			return PTR_ERR(worker);
+		queue->worker = worker;
+	}
+	return rh_ring_alloc(&queue->ring);
+}
+
+static int queue_start_locked(struct rh_queue *queue)
+{
+	const struct rh_dev_ops *ops = queue->dev->ops;
+	int err;
+
+	if (queue->state != RH_QUEUE_STOPPED)
+		return -EBUSY;
+	if (!queue->memory || !rh_ring_addresses_ok(&queue->ring))
+		return -EFAULT;
+	err = queue_prepare(queue);
+	if (err)
+		return err;
+	err = rh_ring_resume(&queue->ring);
+	if (err)
+		return err;
+	err = ops->start ? ops->start(queue) : 0;
+	if (err)
+		return err;
+	queue->state = RH_QUEUE_RUNNING;
+	kick_start(queue);
+	return 0;
+}
+
+/**
+ * rh_queue_start - let the worker loose on the ring
+ * @queue: the queue; dev->lock is held, the caller is the owner
+ *
+ * Return: 0; -EBUSY not stopped, -EFAULT no memory table or ring outside the process,
+ * -ENOMEM, or what the backend's start() says.
+ */
+int rh_queue_start(struct rh_queue *queue)
+{
+	int err;
+
+	lockdep_assert_held(&queue->dev->lock);
+	mutex_lock(&queue->lock);
+	err = queue_start_locked(queue);
+	mutex_unlock(&queue->lock);
+	return err;
+}
+EXPORT_SYMBOL_GPL(rh_queue_start);
+
+/**
+ * rh_queue_stop - stop popping, wait for what is in flight, return to STOPPED
+ * @queue: the queue, in any state; dev->lock is held
+ *
+ * Every chain popped has been published when this returns, so that the ring's position
+ * is all there is to say about the queue. A disk that never answers keeps it waiting.
+ */
+void rh_queue_stop(struct rh_queue *queue)
+{
+	lockdep_assert_held(&queue->dev->lock);
+	mutex_lock(&queue->lock);
+	if (queue->state == RH_QUEUE_STOPPED) {
+		mutex_unlock(&queue->lock);
+		return;
+	}
+	kick_stop(queue);
+	if (queue->state == RH_QUEUE_RUNNING)
+		queue->state = RH_QUEUE_STOPPING;
+	mutex_unlock(&queue->lock);
+
+	rh_queue_wake(queue);
+	/* The worker wakes us, with the lock held, after inflight has fallen to 0. */
+	wait_event_idle(queue->drained, !READ_ONCE(queue->inflight));
+
+	mutex_lock(&queue->lock);
+	if (queue->dev->ops->stop)
+		queue->dev->ops->stop(queue);
+	queue->state = RH_QUEUE_STOPPED;
+	mutex_unlock(&queue->lock);
+}
+EXPORT_SYMBOL_GPL(rh_queue_stop);
+
+/**
+ * rh_queue_init - prepare a queue that its backend has zeroed
+ * @queue: the queue
+ * @dev: its device
+ * @index: its number
+ */
+void rh_queue_init(struct rh_queue *queue, struct rh_dev *dev, unsigned int index)
+{
+	queue->dev = dev;
+	queue->index = index;
+	mutex_init(&queue->lock);
+	init_waitqueue_head(&queue->drained);
+	rh_work_init(&queue->work, queue_run);
+	init_waitqueue_func_entry(&queue->kick_wait, kick_wake);
+	init_poll_funcptr(&queue->kick_table, kick_found);
+}
+
+/**
+ * rh_queue_reset - return a stopped queue to what rh_queue_init() left, worker apart
+ * @queue: the queue; statistics stay
+ */
+void rh_queue_reset(struct rh_queue *queue)
+{
+	mutex_lock(&queue->lock);
+	WARN_ON_ONCE(queue->state != RH_QUEUE_STOPPED);
+	if (queue->call)
+		eventfd_ctx_put(queue->call);
+	if (queue->error)
+		eventfd_ctx_put(queue->error);
+	if (queue->kick)
+		fput(queue->kick);
+	queue->call = NULL;
+	queue->error = NULL;
+	queue->kick = NULL;
+	queue->memory = NULL;
+	rh_ring_free(&queue->ring);
+	memset(&queue->ring, 0, sizeof(queue->ring));
+	mutex_unlock(&queue->lock);
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The vhost ioctls that set one queue up; linux/vhost.h, "Ring setup".
+ *
+ * Each argument begins with the queue's number. Run by the owner, under dev->lock;
+ * what the worker reads changes under the queue's lock as well.
+ */
+#include <linux/align.h>
+#include <linux/eventfd.h>
+#include <linux/file.h>
+#include <linux/log2.h>
+#include <linux/nospec.h>
+#include <linux/uaccess.h>
+#include <linux/vhost.h>
+
+#include "queue.h"
+#include "vring.h"
+
+/* Room for the largest argument: struct vhost_vring_addr. */
+union vring_argument {
+	struct vhost_vring_state state;
+	struct vhost_vring_addr address;
+	struct vhost_vring_file file;
+	struct ringhost_vring_stats stats;
+};
+
+static long set_num(struct rh_queue *queue, union vring_argument *arg)
+{
+	unsigned int num = arg->state.num;
+
+	if (queue->state != RH_QUEUE_STOPPED)
+		return -EBUSY;
+	if (!is_power_of_2(num) || num > RH_RING_NUM_MAX)
+		return -EINVAL;
+	queue->ring.num = num;
+	return 0;
+}
+
+/* The ring as it would be with the addresses given. */
+static struct rh_ring ring_at(const struct rh_ring *ring, const struct vhost_vring_addr *address)
+{
+	struct rh_ring at = { .num = ring->num };
+
+	at.desc = (void __user *)(unsigned long)address->desc_user_addr;
+	at.avail = (void __user *)(unsigned long)address->avail_user_addr;
+	at.used = (void __user *)(unsigned long)address->used_user_addr;
+	return at;
+}
+
+/* Legal on a running queue: it goes on at the same position of the new ring. */
+static long set_addr(struct rh_queue *queue, union vring_argument *arg)
+{
+	const struct vhost_vring_addr *address = &arg->address;
+	struct rh_ring *ring = &queue->ring;
+	struct rh_ring at;
+
+	if (address->flags)
+		return -EOPNOTSUPP;
+	if (!IS_ALIGNED(address->avail_user_addr, VRING_AVAIL_ALIGN_SIZE) ||
+	    !IS_ALIGNED(address->used_user_addr, VRING_USED_ALIGN_SIZE))
+		return -EINVAL;
+	at = ring_at(ring, address);
+	if (queue->state != RH_QUEUE_STOPPED && !rh_ring_addresses_ok(&at))
+		return -EINVAL;
+	ring->desc = at.desc;
+	ring->avail = at.avail;
+	ring->used = at.used;
+	rh_ring_rewind(ring, ring->avail_next);
+	if (rh_queue_is_running(queue))
+		rh_queue_wake(queue);
+	return 0;
+}
+
+static long set_base(struct rh_queue *queue, union vring_argument *arg)
+{
+	if (queue->state != RH_QUEUE_STOPPED)
+		return -EBUSY;
+	if (arg->state.num > U16_MAX)
+		return -EINVAL;
+	rh_ring_rewind(&queue->ring, arg->state.num);
+	return 0;
+}
+
+static long get_base(struct rh_queue *queue, union vring_argument *arg)
+{
+	arg->state.num = queue->ring.avail_next;
+	return 0;
+}
+
+/* Replace an eventfd that we signal. */
+static long set_signal(struct eventfd_ctx **slot, int fd)
+{
+	struct eventfd_ctx *context = NULL;
+
+	if (fd != VHOST_FILE_UNBIND) {
+		context = eventfd_ctx_fdget(fd);
+		if (IS_ERR(context))
+			return PTR_ERR(context);
+	}
+	swap(*slot, context);
+	if (context)
+		eventfd_ctx_put(context);
+	return 0;
+}
+
+static long set_call(struct rh_queue *queue, union vring_argument *arg)
+{
+	return set_signal(&queue->call, arg->file.fd);
+}
+
+static long set_error(struct rh_queue *queue, union vring_argument *arg)
+{
+	return set_signal(&queue->error, arg->file.fd);
+}
+
+/* Takes the queue's lock itself, and drops the old file outside of it. */
+static long set_kick(struct rh_queue *queue, union vring_argument *arg)
+{
+	struct file *kick = NULL;
+
+	if (arg->file.fd != VHOST_FILE_UNBIND) {
+		kick = eventfd_fget(arg->file.fd);
+		if (IS_ERR(kick))
+			return PTR_ERR(kick);
+	}
+	kick = rh_queue_set_kick(queue, kick);
+	if (kick)
+		fput(kick);
+	return 0;
+}
+
+static long get_stats(struct rh_queue *queue, union vring_argument *arg)
+{
+	u64 __user *values = u64_to_user_ptr(arg->stats.values);
+	u32 count = min_t(u32, arg->stats.count, RINGHOST_STAT_COUNT);
+
+	if (copy_to_user(values, queue->stats, count * sizeof(*values)))
+		return -EFAULT;
+	arg->stats.count = RINGHOST_STAT_COUNT;
+	return 0;
+}
+
+/**
+ * struct vring_ioctl - an ioctl on one queue
+ * @cmd: its number; direction and size of the argument come from it
+ * @locked: runs under the queue's lock
+ * @writes_back: the argument goes back to the caller; not told by the number, because
+ *	linux/vhost.h calls some that only read "IOWR"
+ * @handle: does it
+ */
+struct vring_ioctl {
+	unsigned int cmd;
+	bool locked;
+	bool writes_back;
+	long (*handle)(struct rh_queue *queue, union vring_argument *arg);
+};
+
+static const struct vring_ioctl vring_ioctls[] = {
+	{ VHOST_SET_VRING_NUM, true, false, set_num },
+	{ VHOST_SET_VRING_ADDR, true, false, set_addr },
+	{ VHOST_SET_VRING_BASE, true, false, set_base },
+	{ VHOST_GET_VRING_BASE, true, true, get_base },
+	{ VHOST_SET_VRING_KICK, false, false, set_kick },
+	{ VHOST_SET_VRING_CALL, true, false, set_call },
+	{ VHOST_SET_VRING_ERR, true, false, set_error },
+	{ RINGHOST_GET_VRING_STATS, false, true, get_stats },
+};
+
+static const struct vring_ioctl *find_ioctl(unsigned int cmd)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(vring_ioctls); i++)
+		if (vring_ioctls[i].cmd == cmd)
+			return &vring_ioctls[i];
+	return NULL;
+}
+
+static long call_handler(const struct vring_ioctl *ioctl, struct rh_queue *queue,
+			 union vring_argument *arg)
+{
+	long ret;
+
+	if (!ioctl->locked)
+		return ioctl->handle(queue, arg);
+	mutex_lock(&queue->lock);
+	ret = ioctl->handle(queue, arg);
+	mutex_unlock(&queue->lock);
+	return ret;
+}
+
+/**
+ * rh_vring_ioctl - serve an ioctl on one queue
+ * @dev: the device; its lock is held, the caller is the owner
+ * @cmd: the number
+ * @argument: begins with the queue's number
+ *
+ * Return: 0; -ENOIOCTLCMD not one of these, -EFAULT, -ENOBUFS no such queue; others by
+ * ioctl: NUM -EBUSY not stopped, -EINVAL no power of two or above 32768; ADDR -EINVAL
+ * misaligned, or outside the process while running, -EOPNOTSUPP flags; BASE -EBUSY not
+ * stopped, -EINVAL above 0xffff; KICK, CALL, ERR -EBADF no descriptor, -EINVAL no eventfd.
+ */
+long rh_vring_ioctl(struct rh_dev *dev, unsigned int cmd, void __user *argument)
+{
+	const struct vring_ioctl *ioctl = find_ioctl(cmd);
+	union vring_argument arg;
+	unsigned int index;
+	long ret;
+
+	if (!ioctl)
+		return -ENOIOCTLCMD;
+	if (copy_from_user(&arg, argument, _IOC_SIZE(cmd)))
+		return -EFAULT;
+	index = arg.state.index;
+	if (index >= dev->queue_count)
+		return -ENOBUFS;
+	index = array_index_nospec(index, dev->queue_count);
+	ret = call_handler(ioctl, dev->queues[index], &arg);
+	if (!ret && ioctl->writes_back && copy_to_user(argument, &arg, _IOC_SIZE(cmd)))
+		return -EFAULT;
+	return ret;
+}
