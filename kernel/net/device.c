@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * (3) One open /dev/ringhost-net: its life, and VHOST_NET_SET_BACKEND, which puts
+ * a port behind a queue and starts it.
+ *
+ *	            SET_BACKEND fd                    SET_BACKEND other fd
+ *	 no port ---------------------> queue runs ------------------------> queue runs
+ *	    ^        (start)                |        (stop, swap, start)
+ *	    +-------------------------------+
+ *	       SET_BACKEND -1, RESET_OWNER, close (stop)
+ *
+ * Runs in the context of the caller of open, ioctl and close; the rh_dev_ops at the
+ * bottom also in the queues' workers. Entry points: rh_net_fops.
+ */
+#include <linux/file.h>
+#include <linux/module.h>
+#include <linux/nospec.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+
+#include "net.h"
+
+static bool net_process(struct rh_queue *queue)
+{
+	struct rh_net_dev *net = rh_net_dev_of(queue->dev);
+
+	return queue->index == RH_NET_RX ? rh_rx_process(net) : rh_tx_process(net);
+}
+
+static int net_start(struct rh_queue *queue)
+{
+	return queue->index == RH_NET_RX ? rh_rx_start(rh_net_dev_of(queue->dev)) : 0;
+}
+
+static void net_stop(struct rh_queue *queue)
+{
+	if (queue->index == RH_NET_RX)
+		rh_rx_stop(rh_net_dev_of(queue->dev));
+}
+
+static void drop_port(struct rh_net_queue *net_queue)
+{
+	rh_queue_stop(&net_queue->queue);
+	if (net_queue->file)
+		fput(net_queue->file);
+	net_queue->port = NULL;
+	net_queue->file = NULL;
+}
+
+/*
+ * Put @port behind the queue and run it. When that fails the queue goes on with
+ * the port it had: @port and @file stay the caller's.
+ */
+static int replace_port(struct rh_net_queue *net_queue, struct rh_port *port, struct file *file)
+{
+	struct rh_net_queue old = { .port = net_queue->port, .file = net_queue->file };
+	int err;
+
+	rh_queue_stop(&net_queue->queue);
+	net_queue->port = port;
+	net_queue->file = file;
+	err = rh_queue_start(&net_queue->queue);
+	if (!err) {
+		if (old.file)
+			fput(old.file);
+		return 0;
+	}
+	net_queue->port = old.port;
+	net_queue->file = old.file;
+	if (old.port && rh_queue_start(&net_queue->queue))
+		drop_port(net_queue);
+	return err;
+}
+
+/*
+ * VHOST_NET_SET_BACKEND, by the owner, in any state of the queue. With fd -1 the queue
+ * stops, which cannot fail. Else errors, all of which leave the queue as it was:
+ * EFAULT argument or ring addresses unusable, ENOBUFS no such queue, EBADF no such file,
+ * ENOTSOCK the file is no port, EBADFD a tap without an interface, EBUSY another
+ * queue receives from the port, ENOMEM; and what rh_queue_start() adds.
+ */
+static long set_backend(struct rh_net_dev *net, const void __user *user)
+{
+	struct vhost_vring_file backend;
+	struct rh_net_queue *net_queue;
+	struct rh_port *port;
+	struct file *file;
+	int err;
+
+	if (copy_from_user(&backend, user, sizeof(backend)))
+		return -EFAULT;
+	if (backend.index >= RH_NET_QUEUES)
+		return -ENOBUFS;
+	net_queue = &net->queues[array_index_nospec(backend.index, RH_NET_QUEUES)];
+	if (backend.fd == VHOST_FILE_UNBIND) {
+		drop_port(net_queue);
+		return 0;
+	}
+	port = rh_port_get(backend.fd, &file);
+	if (IS_ERR(port))
+		return PTR_ERR(port);
+	err = replace_port(net_queue, port, file);
+	if (err)
+		fput(file);
+	return err;
+}
+
+static long net_backend_ioctl(struct rh_dev *dev, unsigned int cmd, unsigned long arg)
+{
+	if (cmd == VHOST_NET_SET_BACKEND)
+		return set_backend(rh_net_dev_of(dev), (const void __user *)arg);
+	return -ENOIOCTLCMD;
+}
+
+static void net_reset(struct rh_dev *dev)
+{
+	struct rh_net_dev *net = rh_net_dev_of(dev);
+	unsigned int i;
+
+	for (i = 0; i < RH_NET_QUEUES; i++)
+		drop_port(&net->queues[i]);
+}
+
+static const struct rh_dev_ops net_ops = {
+	.name = "net",
+	.features = BIT_ULL(VIRTIO_F_VERSION_1) |
+		    BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
+		    BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
+		    BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) |
+		    BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR),
+	.process = net_process,
+	.start = net_start,
+	.stop = net_stop,
+	.reset = net_reset,
+	.ioctl = net_backend_ioctl,
+};
+
+static int net_open(struct inode *inode, struct file *file)
+{
+	struct rh_net_dev *net;
+	unsigned int i;
+
+	net = kvzalloc(sizeof(*net), GFP_KERNEL_ACCOUNT);
+	if (!net)
+		return -ENOMEM;
+	for (i = 0; i < RH_NET_QUEUES; i++)
+		net->queue_table[i] = &net->queues[i].queue;
+	rh_dev_init(&net->dev, &net_ops, net->queue_table, RH_NET_QUEUES);
+	file->private_data = net;
+	return 0;
+}
+
+static int net_release(struct inode *inode, struct file *file)
+{
+	struct rh_net_dev *net = file->private_data;
+
+	rh_dev_exit(&net->dev);
+	kvfree(net);
+	return 0;
+}
+
+static long net_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct rh_net_dev *net = file->private_data;
+
+	return rh_dev_ioctl(&net->dev, cmd, arg);
+}
+
+static void net_show_fdinfo(struct seq_file *seq, struct file *file)
+{
+	struct rh_net_dev *net = file->private_data;
+
+	rh_dev_show_stats(seq, &net->dev);
+}
+
+const struct file_operations rh_net_fops = {
+	.owner = THIS_MODULE,
+	.open = net_open,
+	.release = net_release,
+	.unlocked_ioctl = net_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+	.show_fdinfo = net_show_fdinfo,
+};
