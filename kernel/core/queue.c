@@ -96,13 +96,6 @@ int rh_queue_pop(struct rh_queue *queue, struct rh_chain *chain)
 	ret = rh_ring_pop(&queue->ring, queue->memory, chain);
 	if (ring_failed(queue, ret) || !ret)
 		return ret;
-	/* A driver that reuses descriptors it has not got back would have us hold ever more. */
-	if (queue->inflight == queue->ring.num) {
-		rh_ring_unpop(&queue->ring, 1);
-		queue->ring.reject = RINGHOST_STAT_REJECT_AVAIL_INDEX;
-		queue_break(queue);
-		return -EPROTO;
-	}
 	queue->inflight++;
 	rh_queue_count(queue, DESCRIPTORS, chain->descriptors);
 	rh_queue_count(queue, BYTES_READ, chain->out_bytes);

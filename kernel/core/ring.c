@@ -126,6 +126,7 @@ int rh_ring_resume(struct rh_ring *ring)
 	ring->used_signalled_valid = false;
 	ring->pending_count = 0;
 	ring->staged = 0;
+	ring->outstanding = 0;
 	rh_ring_rewind(ring, ring->avail_next);
 	return rh_ring_disable_kick(ring);
 }
@@ -335,6 +336,9 @@ int rh_ring_pop(struct rh_ring *ring, const struct rh_memory *memory, struct rh_
 
 	if (ret <= 0)
 		return ret;
+	/* The driver reuses descriptors that it has not got back. */
+	if (ring->outstanding == ring->num)
+		return reject(ring, RINGHOST_STAT_REJECT_AVAIL_INDEX);
 	*chain = (struct rh_chain) {
 		.head = to_cpu16(ring, ring->heads[(u16)(ring->avail_next - ring->heads_first)]),
 	};
@@ -344,6 +348,7 @@ int rh_ring_pop(struct rh_ring *ring, const struct rh_memory *memory, struct rh_
 	chain->out = ring->iov;
 	chain->in = ring->iov + chain->out_count;
 	ring->avail_next++;
+	ring->outstanding++;
 	return 1;
 }
 
@@ -355,6 +360,7 @@ int rh_ring_pop(struct rh_ring *ring, const struct rh_memory *memory, struct rh_
 void rh_ring_unpop(struct rh_ring *ring, unsigned int chains)
 {
 	ring->avail_next -= chains;
+	ring->outstanding -= chains;
 }
 
 /* Write the pending entries behind those already in the used ring, for later publication. */
@@ -406,6 +412,7 @@ int rh_ring_publish(struct rh_ring *ring)
 	if (err)
 		return err;
 	ring->used_next += ring->staged;
+	ring->outstanding -= ring->staged;
 	ring->staged = 0;
 	/*
 	 * Buffers and entries before the index; pairs with the driver's read

@@ -57,6 +57,8 @@ struct rh_chain {
  * @heads: entries read ahead: those from @heads_first on, @heads_count of them
  * @heads_first: avail index of heads[0]
  * @heads_count: valid entries in @heads
+ * @outstanding: chains popped and not yet published; never more than @num, so that staged
+ *	entries fit the used ring whatever the driver does
  * @used_next: the used index as published: where the next batch begins
  * @used_signalled: @used_next when the driver was last signalled
  * @used_signalled_valid: @used_signalled means something
@@ -81,6 +83,7 @@ struct rh_ring {
 	__virtio16 heads[RH_RING_BATCH];
 	u16 heads_first;
 	unsigned int heads_count;
+	unsigned int outstanding;
 	u16 used_next;
 	u16 used_signalled;
 	bool used_signalled_valid;
