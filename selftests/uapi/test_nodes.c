@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The device nodes: programs find them by name, load the modules through
+ * them and expect what /dev/vhost-net and /dev/net/tun are: misc devices that
+ * only root and a group may open.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "vhost.h"
+
+/* Documentation/admin-guide/devices.txt: "Non-serial mice, misc features". */
+#define MISC_MAJOR 10
+
+FIXTURE(node) { const char *path; };
+FIXTURE_VARIANT(node) {
+	const char *name;
+	const char *module;
+};
+FIXTURE_VARIANT_ADD(node, net) { "ringhost-net", "ringhost_net" };
+FIXTURE_VARIANT_ADD(node, blk) { "ringhost-blk", "ringhost_blk" };
+FIXTURE_VARIANT_ADD(node, tap) { "ringhost-tap", "ringhost_tap" };
+
+FIXTURE_SETUP(node)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "/dev/%s", variant->name);
+	self->path = path;
+}
+
+FIXTURE_TEARDOWN(node)
+{
+}
+
+TEST_F(node, module_is_loaded)
+{
+	char path[80];
+
+	snprintf(path, sizeof(path), "/sys/module/%s", variant->module);
+	ASSERT_EQ(0, access(path, F_OK));
+	ASSERT_EQ(0, access("/sys/module/ringhost", F_OK));
+}
+
+TEST_F(node, is_a_misc_device_for_root_and_its_group)
+{
+	struct stat status;
+
+	ASSERT_EQ(0, stat(self->path, &status));
+	EXPECT_TRUE(S_ISCHR(status.st_mode));
+	EXPECT_EQ(MISC_MAJOR, major(status.st_rdev));
+	EXPECT_EQ(0660, status.st_mode & 07777);
+	EXPECT_EQ(0, status.st_uid);
+	EXPECT_EQ(0, status.st_gid);
+}
+
+TEST_F(node, opens_and_closes)
+{
+	int fd = open(self->path, O_RDWR | O_CLOEXEC);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, close(fd));
+}
+
+TEST_F(node, cannot_be_opened_by_others)
+{
+	ASSERT_EQ(0, setgid(65534));
+	ASSERT_EQ(0, setuid(65534));
+	EXPECT_EQ(-1, open(self->path, O_RDWR));
+	EXPECT_EQ(EACCES, errno);
+}
+
+TEST_F(node, keeps_its_module_loaded_while_open)
+{
+	char path[80];
+	char text[20] = "";
+	int before = -1, after = -1;
+	FILE *file;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/module/%s/refcnt", variant->module);
+	file = fopen(path, "r");
+	if (!file)
+		SKIP(return, "this kernel cannot unload modules");
+	ASSERT_NE(NULL, fgets(text, sizeof(text), file));
+	ASSERT_EQ(1, sscanf(text, "%d", &before));
+	fclose(file);
+	fd = open(self->path, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	file = fopen(path, "r");
+	ASSERT_NE(NULL, file);
+	ASSERT_EQ(1, fscanf(file, "%d", &after));
+	fclose(file);
+	EXPECT_EQ(before + 1, after);
+	close(fd);
+}
+
+/* modinfo reads the file; we look for the text that depmod turns into modules.devname. */
+static bool module_file_holds(const char *module, const char *text)
+{
+	static char content[4 << 20];
+	const char *end;
+	struct utsname host;
+	char path[400];
+	size_t size;
+	FILE *file;
+
+	ASSERT_EQ(0, uname(&host));
+	snprintf(path, sizeof(path), "../../build/modules/%s/%s.ko", host.release, module);
+	file = fopen(path, "r");
+	ASSERT_NE(NULL, file) { TEST_LOG("%s: %s", path, strerror(errno)); }
+	size = fread(content, 1, sizeof(content), file);
+	fclose(file);
+	end = memmem(content, size, text, strlen(text) + 1);
+	return end != NULL;
+}
+
+TEST_F(node, has_a_devname_alias)
+{
+	char alias[80];
+
+	snprintf(alias, sizeof(alias), "alias=devname:%s", variant->name);
+	EXPECT_TRUE(module_file_holds(variant->module, alias));
+}
+
+TEST_F(node, knows_no_foreign_ioctl)
+{
+	int fd = open(self->path, O_RDWR | O_CLOEXEC);
+
+	ASSERT_LE(0, fd);
+	/* Not by the owner, or not known at all: refused either way, and nothing else happens. */
+	EXPECT_NE(0, vhost_set_vring_num(fd, 1u << 31, 256));
+	close(fd);
+}
+
+TEST_HARNESS_MAIN
