@@ -5,7 +5,6 @@
  * waits and prints; everything a test does, and any crash, is the child's.
  * Entry point: harness_main().
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fnmatch.h>
 #include <poll.h>

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -106,20 +107,21 @@ TEST_F(node, keeps_its_module_loaded_while_open)
 static bool module_file_holds(const char *module, const char *text)
 {
 	static char content[4 << 20];
-	const char *end;
+	char program[200] = "";
 	struct utsname host;
 	char path[400];
 	size_t size;
 	FILE *file;
 
 	ASSERT_EQ(0, uname(&host));
-	snprintf(path, sizeof(path), "../../build/modules/%s/%s.ko", host.release, module);
+	ASSERT_LT(0, readlink("/proc/self/exe", program, sizeof(program) - 1));
+	snprintf(path, sizeof(path), "%s/../../modules/%s/%s.ko", dirname(program),
+		 host.release, module);
 	file = fopen(path, "r");
 	ASSERT_NE(NULL, file) { TEST_LOG("%s: %s", path, strerror(errno)); }
 	size = fread(content, 1, sizeof(content), file);
 	fclose(file);
-	end = memmem(content, size, text, strlen(text) + 1);
-	return end != NULL;
+	return memmem(content, size, text, strlen(text) + 1);
 }
 
 TEST_F(node, has_a_devname_alias)
