@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The real-time clock (Motorola MC146818A data sheet), in BCD and 24-hour form.
+ * Off the data path; register accesses run on vCPU threads.
+ *
+ * No interrupts: the DSDT claims none, so drivers poll. Time is the host's UTC
+ * plus what the guest has set it ahead; that is forgotten when the VM ends.
+ *
+ * Entry points: rtc_create(), rtc_destroy().
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bus.h"
+#include "rtc.h"
+#include "vm.h"
+
+#define RTC_PORT	0x70
+#define RTC_REGISTERS	128
+
+enum {
+	REG_SECONDS = 0,
+	REG_MINUTES = 2,
+	REG_HOURS = 4,
+	REG_WEEKDAY = 6,
+	REG_DAY = 7,
+	REG_MONTH = 8,
+	REG_YEAR = 9,
+	REG_A = 10,
+	REG_B = 11,
+	REG_C = 12,
+	REG_D = 13,
+	REG_CENTURY = RTC_CENTURY,
+};
+
+#define A_RATE		0x26	/* 32768 Hz, 1024 Hz; never "update in progress" */
+#define B_SET		0x80	/* the clock stands still while it is being set */
+#define B_24_HOURS	0x02
+#define D_VALID		0x80	/* the battery is fine */
+
+/**
+ * struct rtc - the clock
+ * @vm: the VM
+ * @range: its two ports
+ * @lock: protects everything below
+ * @index: register selected
+ * @ahead: seconds the guest has set the clock ahead of the host
+ * @memory: what the guest wrote; time registers count only while @setting
+ * @setting: B_SET: @memory holds the time
+ */
+struct rtc {
+	struct vm *vm;
+	struct bus_range range;
+	pthread_mutex_t lock;
+	uint8_t index;
+	int64_t ahead;
+	uint8_t memory[RTC_REGISTERS];
+	bool setting;
+};
+
+static uint8_t to_bcd(int value)
+{
+	return (uint8_t)(value / 10 % 10 << 4 | value % 10);
+}
+
+static int from_bcd(uint8_t value)
+{
+	return (value >> 4) * 10 + (value & 0xf);
+}
+
+/* Write the time of now into the time registers. Caller holds lock. */
+static void latch_time(struct rtc *rtc)
+{
+	time_t now = time(NULL) + rtc->ahead;
+	struct tm tm;
+
+	if (!gmtime_r(&now, &tm))
+		return;
+	rtc->memory[REG_SECONDS] = to_bcd(tm.tm_sec);
+	rtc->memory[REG_MINUTES] = to_bcd(tm.tm_min);
+	rtc->memory[REG_HOURS] = to_bcd(tm.tm_hour);
+	rtc->memory[REG_WEEKDAY] = to_bcd(tm.tm_wday + 1);
+	rtc->memory[REG_DAY] = to_bcd(tm.tm_mday);
+	rtc->memory[REG_MONTH] = to_bcd(tm.tm_mon + 1);
+	rtc->memory[REG_YEAR] = to_bcd(tm.tm_year % 100);
+	rtc->memory[REG_CENTURY] = to_bcd((tm.tm_year + 1900) / 100);
+}
+
+/*
+ * Take the time registers over as the time of now. timegm() carries what is out
+ * of range, and four BCD digits of years bound the result. Caller holds lock.
+ */
+static void set_time(struct rtc *rtc)
+{
+	struct tm tm = {
+		.tm_sec = from_bcd(rtc->memory[REG_SECONDS]),
+		.tm_min = from_bcd(rtc->memory[REG_MINUTES]),
+		.tm_hour = from_bcd(rtc->memory[REG_HOURS]),
+		.tm_mday = from_bcd(rtc->memory[REG_DAY]),
+		.tm_mon = from_bcd(rtc->memory[REG_MONTH]) - 1,
+		.tm_year = from_bcd(rtc->memory[REG_CENTURY]) * 100 +
+			   from_bcd(rtc->memory[REG_YEAR]) - 1900,
+	};
+
+	rtc->ahead = (int64_t)timegm(&tm) - time(NULL);
+}
+
+static bool holds_time(uint8_t index)
+{
+	return index == REG_SECONDS || index == REG_MINUTES || index == REG_HOURS ||
+	       (index >= REG_WEEKDAY && index <= REG_YEAR) || index == REG_CENTURY;
+}
+
+/* Caller holds lock. */
+static uint8_t read_register(struct rtc *rtc)
+{
+	switch (rtc->index) {
+	case REG_A:
+		return A_RATE;
+	case REG_B:
+		return B_24_HOURS | (rtc->setting ? B_SET : 0);
+	case REG_C:
+		return 0;	/* no interrupt is ever pending */
+	case REG_D:
+		return D_VALID;
+	}
+	if (holds_time(rtc->index) && !rtc->setting)
+		latch_time(rtc);
+	return rtc->memory[rtc->index];
+}
+
+/* Caller holds lock. */
+static void write_control(struct rtc *rtc, uint8_t value)
+{
+	const bool setting = value & B_SET;
+
+	if (setting && !rtc->setting)
+		latch_time(rtc);
+	if (!setting && rtc->setting)
+		set_time(rtc);
+	rtc->setting = setting;
+}
+
+/* Caller holds lock. A time register written while the clock runs takes effect at once. */
+static void write_register(struct rtc *rtc, uint8_t value)
+{
+	if (rtc->index == REG_B) {
+		write_control(rtc, value);
+		return;
+	}
+	if (rtc->index >= REG_A && rtc->index <= REG_D)
+		return;
+	if (!holds_time(rtc->index) || rtc->setting) {
+		rtc->memory[rtc->index] = value;
+		return;
+	}
+	latch_time(rtc);
+	rtc->memory[rtc->index] = value;
+	set_time(rtc);
+}
+
+/* Bit 7 of the index port masks NMIs on real machines. */
+static void access_byte(struct rtc *rtc, uint64_t port, uint8_t *value, bool write)
+{
+	pthread_mutex_lock(&rtc->lock);
+	if (port == 0 && write)
+		rtc->index = *value % RTC_REGISTERS;
+	else if (port == 0)
+		*value = 0xff;	/* write-only */
+	else if (write)
+		write_register(rtc, *value);
+	else
+		*value = read_register(rtc);
+	pthread_mutex_unlock(&rtc->lock);
+}
+
+static void access_port(void *device, uint64_t offset, void *data, unsigned int len, bool write)
+{
+	uint8_t *bytes = data;
+	unsigned int i;
+
+	for (i = 0; i < len; i++)
+		access_byte(device, offset + i, &bytes[i], write);
+}
+
+int rtc_create(struct vm *vm, struct rtc **out)
+{
+	struct rtc *rtc = calloc(1, sizeof(*rtc));
+	int err;
+
+	if (!rtc)
+		return -ENOMEM;
+	rtc->vm = vm;
+	rtc->range = (struct bus_range){
+		.base = RTC_PORT, .size = 2, .access = access_port, .device = rtc,
+	};
+	err = -pthread_mutex_init(&rtc->lock, NULL);
+	if (err)
+		goto free_rtc;
+	err = bus_add(&vm->pio, &rtc->range);
+	if (err)
+		goto destroy_lock;
+	*out = rtc;
+	return 0;
+
+destroy_lock:
+	pthread_mutex_destroy(&rtc->lock);
+free_rtc:
+	free(rtc);
+	return err;
+}
+
+void rtc_destroy(struct rtc *rtc)
+{
+	if (!rtc)
+		return;
+	bus_remove(&rtc->vm->pio, &rtc->range);
+	pthread_mutex_destroy(&rtc->lock);
+	free(rtc);
+}
