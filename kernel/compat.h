@@ -7,6 +7,8 @@
 #define RH_COMPAT_H
 
 #include <linux/eventfd.h>
+#include <linux/fs.h>
+#include <linux/uio.h>
 #include <linux/version.h>
 
 /* Signal an eventfd by one; the count argument went away in 6.8. */
@@ -16,6 +18,26 @@ static inline void rh_compat_eventfd_signal(struct eventfd_ctx *context)
 	eventfd_signal(context);
 #else
 	eventfd_signal(context, 1);
+#endif
+}
+
+/*
+ * vfs_iocb_iter_write() as it has been since 6.8: it takes the file system's freeze
+ * protection itself, and a write that ends later is for the caller to kiocb_end_write().
+ */
+static inline ssize_t rh_compat_vfs_iocb_iter_write(struct file *file, struct kiocb *iocb,
+						    struct iov_iter *iter)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+	return vfs_iocb_iter_write(file, iocb, iter);
+#else
+	ssize_t ret;
+
+	kiocb_start_write(iocb);
+	ret = vfs_iocb_iter_write(file, iocb, iter);
+	if (ret != -EIOCBQUEUED)
+		kiocb_end_write(iocb);
+	return ret;
 #endif
 }
 
