@@ -302,6 +302,20 @@ TEST_F(pop, heads_are_fetched_in_batches)
 	EXPECT_EQ(before + 2 + RH_RING_BATCH, user_accesses);
 }
 
+TEST_F(pop, batch_of_heads_ends_at_the_rings_end)
+{
+	for (unsigned int i = 0; i < WORLD_NUM; i++)
+		DESC(i, WORLD_FIRST, i + 1, 0, 0);
+	rh_ring_rewind(&self->world.ring, WORLD_NUM - 5);
+	self->world.avail->idx = WORLD_NUM - 5;
+	for (unsigned int i = 0; i < 20; i++)
+		world_offer(&self->world, i);
+	for (unsigned int i = 0; i < 20; i++) {
+		ASSERT_EQ(1, world_pop(&self->world));
+		ASSERT_EQ(i, self->world.chain.head);
+	}
+}
+
 TEST_F(pop, index_wraps)
 {
 	rh_ring_rewind(&self->world.ring, 0xfff0);

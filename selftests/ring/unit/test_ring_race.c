@@ -11,7 +11,7 @@
 #include "harness.h"
 #include "world.h"
 
-#define FUZZ_SECONDS 5
+#define FUZZ_SECONDS 2
 #define FUZZ_NUM 16
 
 static struct world *current;
