@@ -41,4 +41,11 @@ static inline ssize_t rh_compat_vfs_iocb_iter_write(struct file *file, struct ki
 #endif
 }
 
+/* UDP segmentation by the reader of a tap (<linux/if_tun.h>); since 6.2. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#define RH_COMPAT_TUN_F_USO (TUN_F_USO4 | TUN_F_USO6)
+#else
+#define RH_COMPAT_TUN_F_USO 0
+#endif
+
 #endif /* RH_COMPAT_H */

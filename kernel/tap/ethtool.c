@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What ethtool shows of an interface, above all the counters of each queue.
+ *
+ * Runs under RTNL. Entry point: rh_tap_ethtool_ops.
+ */
+#include <linux/ethtool.h>
+
+#include "tap.h"
+
+#define STAT_NAME(id, name) [RH_TAP_STAT_##id] = #name,
+static const char *const stat_names[RH_TAP_STAT_COUNT] = {
+	RH_TAP_STATS(STAT_NAME)
+};
+#undef STAT_NAME
+
+static void get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
+{
+	strscpy(info->driver, KBUILD_MODNAME, sizeof(info->driver));
+	strscpy(info->bus_info, "tap", sizeof(info->bus_info));
+}
+
+static int get_sset_count(struct net_device *dev, int set)
+{
+	const struct rh_tap *tap = netdev_priv(dev);
+
+	return set == ETH_SS_STATS ? tap->slot_count * RH_TAP_STAT_COUNT : -EOPNOTSUPP;
+}
+
+static void get_strings(struct net_device *dev, u32 set, u8 *strings)
+{
+	const struct rh_tap *tap = netdev_priv(dev);
+	unsigned int queue, stat;
+
+	if (set != ETH_SS_STATS)
+		return;
+	for (queue = 0; queue < tap->slot_count; queue++) {
+		for (stat = 0; stat < RH_TAP_STAT_COUNT; stat++) {
+			snprintf(strings, ETH_GSTRING_LEN, "queue%u_%s", queue, stat_names[stat]);
+			strings += ETH_GSTRING_LEN;
+		}
+	}
+}
+
+static void get_stats(struct net_device *dev, struct ethtool_stats *request, u64 *values)
+{
+	const struct rh_tap *tap = netdev_priv(dev);
+	unsigned int queue, stat;
+
+	for (queue = 0; queue < tap->slot_count; queue++)
+		for (stat = 0; stat < RH_TAP_STAT_COUNT; stat++)
+			*values++ = atomic64_read(&tap->slots[queue].stats[stat]);
+}
+
+const struct ethtool_ops rh_tap_ethtool_ops = {
+	.get_drvinfo = get_drvinfo,
+	.get_link = ethtool_op_get_link,
+	.get_sset_count = get_sset_count,
+	.get_strings = get_strings,
+	.get_ethtool_stats = get_stats,
+};

@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The network interface: the host stack's end of stage (3).
+ *
+ * ndo_start_xmit runs in softirq context; rh_tap_netdev_receive() in process
+ * context, by write() or the port's inject; everything else under RTNL. Entry
+ * points: the net_device operations, the rtnetlink operations, and the
+ * functions of the netdev.c section in tap.h.
+ */
+#include <linux/security.h>
+#include <net/rtnetlink.h>
+
+#include "tap.h"
+
+#define OFFLOAD_FEATURES \
+	(NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4)
+#define OFFLOADS_TSO (TUN_F_TSO4 | TUN_F_TSO6)
+
+/* ---- transmit: from the stack towards the file ---- */
+
+static netdev_tx_t netdev_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct rh_tap *tap = netdev_priv(dev);
+	unsigned int index = skb_get_queue_mapping(skb);
+	struct rh_tap_slot *slot = &tap->slots[index];
+	netdev_tx_t result = NETDEV_TX_OK;
+	struct rh_tap_queue *queue;
+
+	rcu_read_lock();
+	queue = rcu_dereference(slot->queue);
+	if (likely(queue)) {
+		result = rh_tap_queue_put(queue, slot, netdev_get_tx_queue(dev, index), skb);
+	} else {
+		rh_tap_slot_count(slot, RH_TAP_STAT_TX_DROPPED, 1);
+		kfree_skb(skb);
+	}
+	rcu_read_unlock();
+	return result;
+}
+
+/* ---- receive: from the file into the stack ---- */
+
+static void drop_packets(struct rh_tap_slot *slot, struct list_head *skbs)
+{
+	struct sk_buff *skb, *next;
+
+	list_for_each_entry_safe(skb, next, skbs, list) {
+		skb_list_del_init(skb);
+		kfree_skb(skb);
+		if (slot)
+			rh_tap_slot_count(slot, RH_TAP_STAT_RX_DROPPED, 1);
+	}
+}
+
+/* Make frames into packets that came in on the interface, and count them. */
+static void receive_packets(struct rh_tap *tap, struct rh_tap_slot *slot, struct list_head *skbs)
+{
+	struct sk_buff *skb;
+	s64 packets = 0, bytes = 0;
+
+	list_for_each_entry(skb, skbs, list) {
+		packets++;
+		bytes += skb->len;
+		skb->protocol = eth_type_trans(skb, tap->dev);
+	}
+	rh_tap_slot_count(slot, RH_TAP_STAT_RX_PACKETS, packets);
+	rh_tap_slot_count(slot, RH_TAP_STAT_RX_BYTES, bytes);
+	netif_receive_skb_list(skbs);
+}
+
+/**
+ * rh_tap_netdev_receive() - give packets to the host's stack
+ * @queue: the queue they came by
+ * @skbs: list of skbs from rh_tap_packet_build(); consumed whatever happens
+ *
+ * Return: 0, -EBADFD when there is no interface, -EIO when it is down.
+ */
+int rh_tap_netdev_receive(struct rh_tap_queue *queue, struct list_head *skbs)
+{
+	struct rh_tap_slot *slot = NULL;
+	struct rh_tap *tap;
+	int error = 0;
+
+	/* The stack takes packets in softirq context. */
+	local_bh_disable();
+	rcu_read_lock();
+	tap = rcu_dereference(queue->tap);
+	if (tap)
+		slot = &tap->slots[queue->index];
+	if (likely(tap && (tap->dev->flags & IFF_UP))) {
+		receive_packets(tap, slot, skbs);
+	} else {
+		error = tap ? -EIO : -EBADFD;
+		drop_packets(slot, skbs);
+	}
+	rcu_read_unlock();
+	local_bh_enable();
+	return error;
+}
+
+/* ---- net_device operations ---- */
+
+static int netdev_init(struct net_device *dev)
+{
+	struct rh_tap *tap = netdev_priv(dev);
+
+	return security_tun_dev_alloc_security(&tap->security);
+}
+
+/* The interface is going, by whatever way: its files lose it. */
+static void netdev_uninit(struct net_device *dev)
+{
+	struct rh_tap *tap = netdev_priv(dev);
+	struct rh_tap_queue *queue;
+	unsigned int i;
+
+	for (i = 0; i < tap->slot_count; i++) {
+		queue = rtnl_dereference(tap->slots[i].queue);
+		if (queue)
+			rh_tap_queue_detach(queue);
+	}
+	security_tun_dev_free_security(tap->security);
+}
+
+static int netdev_open(struct net_device *dev)
+{
+	struct rh_tap *tap = netdev_priv(dev);
+	struct rh_tap_queue *queue;
+	unsigned int i;
+
+	netif_tx_start_all_queues(dev);
+	/* poll() reports an interface that is down as not writable. */
+	for (i = 0; i < tap->slot_count; i++) {
+		queue = rtnl_dereference(tap->slots[i].queue);
+		if (queue)
+			wake_up_interruptible_poll(&queue->wq.wait, EPOLLOUT | EPOLLWRNORM);
+	}
+	return 0;
+}
+
+static netdev_features_t netdev_fix_features(struct net_device *dev, netdev_features_t features)
+{
+	const struct rh_tap *tap = netdev_priv(dev);
+
+	/* Without a vnet header the reader could not be told what is left to do. */
+	if (!(tap->flags & IFF_VNET_HDR))
+		return features & ~OFFLOAD_FEATURES;
+	return features & (tap->offloads | ~OFFLOAD_FEATURES);
+}
+
+static s64 sum(const struct rh_tap_slot *slot, enum rh_tap_stat first, enum rh_tap_stat last)
+{
+	enum rh_tap_stat stat;
+	s64 total = 0;
+
+	for (stat = first; stat <= last; stat++)
+		total += atomic64_read(&slot->stats[stat]);
+	return total;
+}
+
+static void netdev_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
+{
+	const struct rh_tap *tap = netdev_priv(dev);
+	const struct rh_tap_slot *slot;
+
+	for (slot = tap->slots; slot < tap->slots + tap->slot_count; slot++) {
+		stats->tx_packets += atomic64_read(&slot->stats[RH_TAP_STAT_TX_PACKETS]);
+		stats->tx_bytes += atomic64_read(&slot->stats[RH_TAP_STAT_TX_BYTES]);
+		stats->tx_dropped += atomic64_read(&slot->stats[RH_TAP_STAT_TX_DROPPED]);
+		stats->rx_packets += atomic64_read(&slot->stats[RH_TAP_STAT_RX_PACKETS]);
+		stats->rx_bytes += atomic64_read(&slot->stats[RH_TAP_STAT_RX_BYTES]);
+		stats->rx_dropped += atomic64_read(&slot->stats[RH_TAP_STAT_RX_DROPPED]);
+		stats->rx_length_errors += sum(slot, RH_TAP_STAT_REJECT_HEADER,
+					       RH_TAP_STAT_REJECT_LONG);
+		stats->rx_frame_errors += sum(slot, RH_TAP_STAT_REJECT_HDR_LEN,
+					      RH_TAP_STAT_REJECT_GSO_HEADERS);
+	}
+	stats->rx_errors = stats->rx_length_errors + stats->rx_frame_errors;
+}
+
+/* Every frame is handed over, so there is no filter to program. */
+static void netdev_set_rx_mode(struct net_device *dev)
+{
+}
+
+int rh_tap_netdev_change_carrier(struct net_device *dev, bool carrier)
+{
+	if (carrier)
+		netif_carrier_on(dev);
+	else
+		netif_carrier_off(dev);
+	return 0;
+}
+
+static const struct net_device_ops netdev_ops = {
+	.ndo_init = netdev_init,
+	.ndo_uninit = netdev_uninit,
+	.ndo_open = netdev_open,
+	.ndo_start_xmit = netdev_xmit,
+	.ndo_features_check = passthru_features_check,
+	.ndo_fix_features = netdev_fix_features,
+	.ndo_get_stats64 = netdev_get_stats64,
+	.ndo_set_rx_mode = netdev_set_rx_mode,
+	.ndo_set_mac_address = eth_mac_addr,
+	.ndo_validate_addr = eth_validate_addr,
+	.ndo_change_carrier = rh_tap_netdev_change_carrier,
+};
+
+bool rh_tap_netdev_is_tap(const struct net_device *dev)
+{
+	return dev->netdev_ops == &netdev_ops;
+}
+
+/**
+ * rh_tap_netdev_set_offloads() - say what the reader can handle
+ * @tap: the interface
+ * @offloads: TUN_F_* bits. UFO is accepted and ignored; segmentation needs CSUM; ECN
+ *	needs TSO; USO is for both IP versions or none.
+ *
+ * Return: 0 or -EINVAL for a bit or combination that does not exist.
+ */
+int rh_tap_netdev_set_offloads(struct rh_tap *tap, unsigned long offloads)
+{
+	unsigned long known = 0;
+	netdev_features_t features = 0;
+
+	ASSERT_RTNL();
+	if (offloads & TUN_F_CSUM) {
+		known = TUN_F_CSUM | TUN_F_UFO | OFFLOADS_TSO;
+		features = NETIF_F_HW_CSUM;
+		if (offloads & TUN_F_TSO4)
+			features |= NETIF_F_TSO;
+		if (offloads & TUN_F_TSO6)
+			features |= NETIF_F_TSO6;
+		if (offloads & OFFLOADS_TSO) {
+			known |= TUN_F_TSO_ECN;
+			if (offloads & TUN_F_TSO_ECN)
+				features |= NETIF_F_TSO_ECN;
+		}
+		if (RH_COMPAT_TUN_F_USO && (offloads & RH_COMPAT_TUN_F_USO) == RH_COMPAT_TUN_F_USO) {
+			known |= RH_COMPAT_TUN_F_USO;
+			features |= NETIF_F_GSO_UDP_L4;
+		}
+	}
+	if (offloads & ~known)
+		return -EINVAL;
+
+	tap->offloads = features;
+	tap->dev->wanted_features &= ~OFFLOAD_FEATURES;
+	tap->dev->wanted_features |= features;
+	netdev_update_features(tap->dev);
+	return 0;
+}
+
+/* ---- creation and the ways to be deleted ---- */
+
+static struct rtnl_link_ops link_ops = {
+	/* Without .setup, "ip link add" is refused: an interface needs its file. */
+	.kind = "ringhost_tap",
+	.dellink = unregister_netdevice_queue,
+};
+
+static ssize_t tun_flags_show(struct device *device, struct device_attribute *attribute, char *text)
+{
+	const struct rh_tap *tap = netdev_priv(to_net_dev(device));
+
+	return sysfs_emit(text, "0x%x\n", READ_ONCE(tap->flags));
+}
+static DEVICE_ATTR_RO(tun_flags);
+
+static ssize_t owner_show(struct device *device, struct device_attribute *attribute, char *text)
+{
+	const struct rh_tap *tap = netdev_priv(to_net_dev(device));
+
+	if (!uid_valid(tap->owner))
+		return sysfs_emit(text, "-1\n");
+	return sysfs_emit(text, "%u\n", from_kuid_munged(current_user_ns(), tap->owner));
+}
+static DEVICE_ATTR_RO(owner);
+
+static ssize_t group_show(struct device *device, struct device_attribute *attribute, char *text)
+{
+	const struct rh_tap *tap = netdev_priv(to_net_dev(device));
+
+	if (!gid_valid(tap->group))
+		return sysfs_emit(text, "-1\n");
+	return sysfs_emit(text, "%u\n", from_kgid_munged(current_user_ns(), tap->group));
+}
+static DEVICE_ATTR_RO(group);
+
+static struct attribute *netdev_attributes[] = {
+	&dev_attr_tun_flags.attr,
+	&dev_attr_owner.attr,
+	&dev_attr_group.attr,
+	NULL
+};
+
+static const struct attribute_group netdev_attribute_group = {
+	.attrs = netdev_attributes,
+};
+
+static void netdev_setup(struct net_device *dev)
+{
+	ether_setup(dev);
+	dev->netdev_ops = &netdev_ops;
+	dev->ethtool_ops = &rh_tap_ethtool_ops;
+	dev->needs_free_netdev = true;
+	dev->tx_queue_len = TUN_READQ_SIZE;
+	dev->max_mtu = ETH_MAX_MTU - ETH_HLEN;
+	/* Packets stay in the ring, so none may be shared with the sender. */
+	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
+	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
+	dev->hw_features = NETIF_F_SG | NETIF_F_FRAGLIST | OFFLOAD_FEATURES;
+	dev->features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA;
+	dev->vlan_features = dev->features | OFFLOAD_FEATURES;
+	eth_hw_addr_random(dev);
+}
+
+static void tap_setup(struct rh_tap *tap, struct net_device *dev, unsigned int flags,
+		      unsigned int slot_count)
+{
+	tap->dev = dev;
+	tap->flags = flags;
+	tap->header_len = sizeof(struct virtio_net_hdr);
+	tap->sndbuf = INT_MAX;
+	tap->owner = INVALID_UID;
+	tap->group = INVALID_GID;
+	tap->slot_count = slot_count;
+}
+
+/**
+ * rh_tap_netdev_create() - make an interface
+ * @net: its network namespace
+ * @name: name or template with %d
+ * @flags: RH_TAP_FLAGS it starts with
+ * @ifindex: wanted index, or 0
+ *
+ * Return: the registered interface or an ERR_PTR(): -ENOMEM, or what
+ * register_netdevice() says (-EINVAL name, -EEXIST, -EBUSY index taken).
+ */
+struct rh_tap *rh_tap_netdev_create(struct net *net, const char *name, unsigned int flags,
+				    int ifindex)
+{
+	const unsigned int queues = 1;
+	struct net_device *dev;
+	struct rh_tap *tap;
+	int error;
+
+	ASSERT_RTNL();
+	dev = alloc_netdev_mqs(struct_size(tap, slots, queues), name, NET_NAME_UNKNOWN,
+			       netdev_setup, queues, queues);
+	if (!dev)
+		return ERR_PTR(-ENOMEM);
+	tap = netdev_priv(dev);
+	tap_setup(tap, dev, flags, queues);
+	dev_net_set(dev, net);
+	dev->ifindex = ifindex;
+	dev->rtnl_link_ops = &link_ops;
+	dev->sysfs_groups[0] = &netdev_attribute_group;
+	error = register_netdevice(dev);
+	if (error) {
+		free_netdev(dev);
+		return ERR_PTR(error);
+	}
+	return tap;
+}
+
+static int resize_queues(struct rh_tap *tap)
+{
+	struct rh_tap_queue *queue;
+	unsigned int i;
+	int error;
+
+	for (i = 0; i < tap->slot_count; i++) {
+		queue = rtnl_dereference(tap->slots[i].queue);
+		if (!queue)
+			continue;
+		error = rh_tap_queue_resize(queue, tap->dev->tx_queue_len);
+		if (error)
+			return error;
+		/* A larger ring has room now; a smaller one stops again by itself. */
+		netif_tx_wake_queue(netdev_get_tx_queue(tap->dev, i));
+	}
+	return 0;
+}
+
+static int handle_netdev_event(struct notifier_block *block, unsigned long event, void *info)
+{
+	struct net_device *dev = netdev_notifier_info_to_dev(info);
+
+	if (event != NETDEV_CHANGE_TX_QUEUE_LEN || !rh_tap_netdev_is_tap(dev))
+		return NOTIFY_DONE;
+	return notifier_from_errno(resize_queues(netdev_priv(dev)));
+}
+
+static struct notifier_block netdev_notifier = {
+	.notifier_call = handle_netdev_event,
+};
+
+int rh_tap_netdev_init(void)
+{
+	int error;
+
+	error = rtnl_link_register(&link_ops);
+	if (error)
+		return error;
+	error = register_netdevice_notifier(&netdev_notifier);
+	if (error)
+		rtnl_link_unregister(&link_ops);
+	return error;
+}
+
+void rh_tap_netdev_exit(void)
+{
+	unregister_netdevice_notifier(&netdev_notifier);
+	/* Deletes the interfaces that are left: persistent ones, for no file is open. */
+	rtnl_link_unregister(&link_ops);
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Host transmit, stage (3): the ring between the interface and a file.
+ *
+ * rh_tap_queue_put() runs in ndo_start_xmit (softirq context, one at a time for
+ * each queue); rh_tap_queue_take() in process context, by read() or the port's
+ * consumer; attach, detach and resize under RTNL.
+ *
+ * A full ring stops the netdev queue, so that senders wait in the queueing
+ * discipline, and whoever makes room wakes it. Two pairs of full barriers keep
+ * both directions from sleeping on each other:
+ *
+ *	put: store the packet, barrier P1, look for sleepers and wake_armed
+ *	take, port: become a sleeper or set wake_armed, barrier, look for packets
+ *
+ *	put: stop the netdev queue, barrier P2, look for room
+ *	take: make room, barrier, look whether the netdev queue is stopped
+ */
+#include <net/sch_generic.h>
+
+#include "tap.h"
+
+static void free_packet(void *packet)
+{
+	kfree_skb(packet);
+}
+
+int rh_tap_queue_init(struct rh_tap_queue *queue)
+{
+	init_waitqueue_head(&queue->wq.wait);
+	spin_lock_init(&queue->wake_lock);
+	return ptr_ring_init(&queue->ring, TUN_READQ_SIZE, GFP_KERNEL);
+}
+
+void rh_tap_queue_exit(struct rh_tap_queue *queue)
+{
+	ptr_ring_cleanup(&queue->ring, free_packet);
+}
+
+/**
+ * rh_tap_queue_resize() - follow the interface's tx_queue_len
+ * @queue: the queue
+ * @packets: new size; 0 is taken as 1, for a ring without room stops for ever
+ *
+ * Return: 0 or -ENOMEM, then the old size stays.
+ */
+int rh_tap_queue_resize(struct rh_tap_queue *queue, unsigned int packets)
+{
+	ASSERT_RTNL();
+	if (packets > INT_MAX)
+		return -ENOMEM;
+	packets = max(packets, 1U);
+	if (packets == queue->ring.size)
+		return 0;
+	return ptr_ring_resize(&queue->ring, packets, GFP_KERNEL, free_packet);
+}
+
+/* Join a file's queue and an interface. */
+void rh_tap_queue_attach(struct rh_tap_queue *queue, struct rh_tap *tap, unsigned int index)
+{
+	ASSERT_RTNL();
+	rh_tap_file_of_queue(queue)->sk.sk_sndbuf = tap->sndbuf;
+	queue->index = index;
+	rcu_assign_pointer(queue->tap, tap);
+	rcu_assign_pointer(tap->slots[index].queue, queue);
+	/* A queue that was full when its last file left was never woken. */
+	if (netif_running(tap->dev))
+		netif_tx_wake_queue(netdev_get_tx_queue(tap->dev, index));
+}
+
+/*
+ * Part a file's queue and its interface. Afterwards no one on either side
+ * remembers the other, the ring is empty and sleeping readers are on their way
+ * out.
+ */
+void rh_tap_queue_detach(struct rh_tap_queue *queue)
+{
+	struct rh_tap *tap = rtnl_dereference(queue->tap);
+	struct rh_tap_slot *slot = &tap->slots[queue->index];
+	struct sk_buff *skb;
+
+	ASSERT_RTNL();
+	RCU_INIT_POINTER(slot->queue, NULL);
+	RCU_INIT_POINTER(queue->tap, NULL);
+	synchronize_net();
+	while ((skb = ptr_ring_consume_bh(&queue->ring))) {
+		rh_tap_slot_count(slot, RH_TAP_STAT_TX_DROPPED, 1);
+		kfree_skb(skb);
+	}
+	wake_up_interruptible_poll(&queue->wq.wait, EPOLLERR | EPOLLHUP);
+}
+
+/* Tell the port's consumer, once for each time it armed. */
+static void wake_consumer(struct rh_tap_queue *queue)
+{
+	unsigned long flags;
+
+	/* The lock is what lets detach promise that no wake runs afterwards. */
+	spin_lock_irqsave(&queue->wake_lock, flags);
+	if (queue->wake && queue->wake_armed) {
+		WRITE_ONCE(queue->wake_armed, false);
+		queue->wake(queue->wake_context);
+	}
+	spin_unlock_irqrestore(&queue->wake_lock, flags);
+}
+
+static void notify(struct rh_tap_queue *queue)
+{
+	/* P1; pairs with prepare_to_wait(), file_poll() and port_consume(). */
+	smp_mb();
+	if (READ_ONCE(queue->wake_armed))
+		wake_consumer(queue);
+	if (waitqueue_active(&queue->wq.wait))
+		wake_up_interruptible_poll(&queue->wq.wait, EPOLLIN | EPOLLRDNORM);
+}
+
+/*
+ * The ring is full: stop the netdev queue. Returns false when room came up
+ * meanwhile, and when stopping cannot work because nothing would hold packets.
+ */
+static bool stop_if_full(struct rh_tap_queue *queue, struct rh_tap_slot *slot,
+			 struct netdev_queue *txq)
+{
+	const struct Qdisc *qdisc = rcu_dereference(txq->qdisc);
+
+	lockdep_assert_held(&queue->ring.producer_lock);
+	if (!__ptr_ring_full(&queue->ring) || !qdisc->enqueue)
+		return false;
+	/* Orders the packets stored before against the stop; pairs with smp_rmb() in take. */
+	smp_mb__before_atomic();
+	netif_tx_stop_queue(txq);
+	/* P2; pairs with smp_mb() in take. */
+	smp_mb__after_atomic();
+	if (!__ptr_ring_full(&queue->ring)) {
+		netif_tx_start_queue(txq);
+		return false;
+	}
+	rh_tap_slot_count(slot, RH_TAP_STAT_TX_STOPS, 1);
+	return true;
+}
+
+/* Cut what ties the packet to its sender: it may lie in the ring for long. */
+static bool make_independent(struct sk_buff *skb)
+{
+	if (skb_orphan_frags_rx(skb, GFP_ATOMIC))
+		return false;
+	skb_tx_timestamp(skb);
+	skb_orphan(skb);
+	nf_reset_ct(skb);
+	return true;
+}
+
+/**
+ * rh_tap_queue_put() - hand a packet to the file
+ * @queue: the queue
+ * @slot: its slot, for the counters
+ * @txq: the netdev queue, locked
+ * @skb: the packet
+ *
+ * Return: NETDEV_TX_OK, and @skb is stored or freed; NETDEV_TX_BUSY, and @skb is
+ * untouched and @txq stopped.
+ */
+netdev_tx_t rh_tap_queue_put(struct rh_tap_queue *queue, struct rh_tap_slot *slot,
+			     struct netdev_queue *txq, struct sk_buff *skb)
+{
+	spin_lock(&queue->ring.producer_lock);
+	if (unlikely(stop_if_full(queue, slot, txq))) {
+		/* Only after the ring shrank or the interface was brought up anew. */
+		spin_unlock(&queue->ring.producer_lock);
+		return NETDEV_TX_BUSY;
+	}
+	if (!make_independent(skb) || __ptr_ring_produce(&queue->ring, skb)) {
+		spin_unlock(&queue->ring.producer_lock);
+		rh_tap_slot_count(slot, RH_TAP_STAT_TX_DROPPED, 1);
+		kfree_skb(skb);
+		return NETDEV_TX_OK;
+	}
+	stop_if_full(queue, slot, txq);
+	spin_unlock(&queue->ring.producer_lock);
+	notify(queue);
+	return NETDEV_TX_OK;
+}
+
+/* Room was made: let the stack go on if it waits for that. */
+static void wake_if_room(struct rh_tap_queue *queue, struct netdev_queue *txq)
+{
+	/* Against a resize, which would replace what is looked at. */
+	lockdep_assert_held(&queue->ring.consumer_lock);
+	/* Pairs with P2: either we see the stop, or put sees the room. */
+	smp_mb();
+	if (!netif_tx_queue_stopped(txq))
+		return;
+	/* The producer stands still since the stop; pairs with the barrier before it. */
+	smp_rmb();
+	if (!__ptr_ring_full(&queue->ring))
+		netif_tx_wake_queue(txq);
+}
+
+static void count_taken(struct rh_tap_slot *slot, struct sk_buff **skbs, unsigned int count)
+{
+	unsigned int i;
+	s64 bytes = 0;
+
+	for (i = 0; i < count; i++)
+		bytes += skbs[i]->len;
+	rh_tap_slot_count(slot, RH_TAP_STAT_TX_PACKETS, count);
+	rh_tap_slot_count(slot, RH_TAP_STAT_TX_BYTES, bytes);
+}
+
+/**
+ * rh_tap_queue_take() - take packets the host sent
+ * @queue: the queue
+ * @skbs: filled with packets, the caller's from then on
+ * @max: room at @skbs
+ *
+ * Return: how many; 0 also when there is no interface.
+ */
+unsigned int rh_tap_queue_take(struct rh_tap_queue *queue, struct sk_buff **skbs,
+			       unsigned int max)
+{
+	unsigned int count = 0;
+	struct rh_tap *tap;
+
+	rcu_read_lock();
+	tap = rcu_dereference(queue->tap);
+	if (tap) {
+		/* With BH off a woken queueing discipline runs here, at the unlock. */
+		spin_lock_bh(&queue->ring.consumer_lock);
+		count = __ptr_ring_consume_batched(&queue->ring, (void **)skbs, max);
+		if (count)
+			wake_if_room(queue, netdev_get_tx_queue(tap->dev, queue->index));
+		spin_unlock_bh(&queue->ring.consumer_lock);
+		if (count)
+			count_taken(&tap->slots[queue->index], skbs, count);
+	}
+	rcu_read_unlock();
+	return count;
+}
+
+bool rh_tap_queue_has_packets(struct rh_tap_queue *queue)
+{
+	return !ptr_ring_empty_bh(&queue->ring);
+}
+
+/* Count one event against the interface, if there still is one. */
+void rh_tap_queue_count(struct rh_tap_queue *queue, enum rh_tap_stat stat)
+{
+	struct rh_tap *tap;
+
+	rcu_read_lock();
+	tap = rcu_dereference(queue->tap);
+	if (tap)
+		rh_tap_slot_count(&tap->slots[queue->index], stat, 1);
+	rcu_read_unlock();
+}
+
+/* Returns false when there is no interface; *format then is that of no vnet header. */
+bool rh_tap_queue_get_format(struct rh_tap_queue *queue, struct rh_tap_format *format)
+{
+	struct rh_tap *tap;
+
+	format->header_len = 0;
+	format->little_endian = virtio_legacy_is_little_endian();
+	rcu_read_lock();
+	tap = rcu_dereference(queue->tap);
+	if (tap) {
+		if (READ_ONCE(tap->flags) & IFF_VNET_HDR)
+			format->header_len = READ_ONCE(tap->header_len);
+		format->little_endian |= READ_ONCE(tap->little_endian);
+	}
+	rcu_read_unlock();
+	return tap;
+}
