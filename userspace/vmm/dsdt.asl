@@ -41,13 +41,13 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "RINGHO", "RINGHOST", 1)
             })
         }
 
-        // No interrupt: drivers poll, alarms are not offered.
         Device (RTC0)
         {
             Name (_HID, EisaId ("PNP0B00"))
             Name (_CRS, ResourceTemplate ()
             {
                 IO (Decode16, 0x0070, 0x0070, 1, 2)
+                IRQNoFlags () { 8 }
             })
         }
 

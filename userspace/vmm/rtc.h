@@ -11,10 +11,10 @@
 struct rtc;
 struct vm;
 
-/* Put the clock on the bus, showing the host's UTC. Return: 0 or -errno. */
+/* Put the clock on bus and loop, showing the host's UTC. Loop's thread. Return: 0 or -errno. */
 int rtc_create(struct vm *vm, struct rtc **out);
 
-/* The vCPUs have stopped. NULL is fine. */
+/* The vCPUs have stopped; on the loop's thread. NULL is fine. */
 void rtc_destroy(struct rtc *rtc);
 
 #endif /* RH_VMM_RTC_H */

@@ -223,10 +223,13 @@ static bool write_register(struct serial *serial, uint64_t reg, uint8_t value)
 	return false;
 }
 
-/* Caller holds lock. */
+/*
+ * A driver that listens raises RTS and connects the interrupt. An early console
+ * raises RTS alone, and never reads. Caller holds lock.
+ */
 static size_t room(const struct serial *serial)
 {
-	if (!(serial->modem_control & MCR_RTS) || (serial->modem_control & MCR_LOOP))
+	if ((serial->modem_control & (MCR_RTS | MCR_OUT2 | MCR_LOOP)) != (MCR_RTS | MCR_OUT2))
 		return 0;
 	return SERIAL_FIFO - serial->fifo_count;
 }

@@ -69,9 +69,9 @@ int serial_init(struct serial *serial, struct vm *vm, uint16_t port, unsigned in
 void serial_exit(struct serial *serial);
 
 /*
- * Bytes the port takes now. None while the guest holds RTS low, which is how it
- * says that nobody listens yet: input typed or piped early then waits instead of
- * being flushed when the driver sets the port up. Any thread.
+ * Bytes the port takes now. None until the guest has raised RTS and connected the
+ * interrupt, which is how it says that a driver listens: input typed or piped
+ * early waits instead of being flushed when the driver sets the port up. Any thread.
  */
 size_t serial_room(struct serial *serial);
 
