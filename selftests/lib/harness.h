@@ -157,38 +157,38 @@ void harness_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * used in any function the test calls, but in another thread than the test's
  * it ends the whole test without its teardown.
  */
-#define HARNESS_CLAIM(rel, left, right) \
-	(&(const struct harness_claim){ __FILE__, __LINE__, HARNESS_##rel, #left, #right })
-#define HARNESS_COMPARE(rel, left, right, fatal) \
-	for (bool failed_ = !harness_holds(HARNESS_CLAIM(rel, left, right), \
+#define HARNESS_CLAIM(rel, ltext, rtext) \
+	(&(const struct harness_claim){ __FILE__, __LINE__, HARNESS_##rel, ltext, rtext })
+#define HARNESS_COMPARE(rel, left, right, ltext, rtext, fatal) \
+	for (bool failed_ = !harness_holds(HARNESS_CLAIM(rel, ltext, rtext), \
 					   (intmax_t)(left), (intmax_t)(right)); \
 	     failed_; failed_ = harness_fail(fatal))
-#define HARNESS_STRINGS(rel, left, right, fatal) \
-	for (bool failed_ = !harness_holds_string(HARNESS_CLAIM(rel, left, right), left, right); \
+#define HARNESS_STRINGS(rel, left, right, ltext, rtext, fatal) \
+	for (bool failed_ = !harness_holds_string(HARNESS_CLAIM(rel, ltext, rtext), left, right); \
 	     failed_; failed_ = harness_fail(fatal))
 
-#define ASSERT_EQ(expected, seen) HARNESS_COMPARE(EQ, expected, seen, true)
-#define ASSERT_NE(expected, seen) HARNESS_COMPARE(NE, expected, seen, true)
-#define ASSERT_LT(expected, seen) HARNESS_COMPARE(LT, expected, seen, true)
-#define ASSERT_LE(expected, seen) HARNESS_COMPARE(LE, expected, seen, true)
-#define ASSERT_GT(expected, seen) HARNESS_COMPARE(GT, expected, seen, true)
-#define ASSERT_GE(expected, seen) HARNESS_COMPARE(GE, expected, seen, true)
-#define ASSERT_NULL(seen) HARNESS_COMPARE(EQ, NULL, seen, true)
-#define ASSERT_TRUE(seen) HARNESS_COMPARE(NE, 0, seen, true)
-#define ASSERT_FALSE(seen) HARNESS_COMPARE(EQ, 0, seen, true)
-#define ASSERT_STREQ(expected, seen) HARNESS_STRINGS(EQ, expected, seen, true)
-#define ASSERT_STRNE(expected, seen) HARNESS_STRINGS(NE, expected, seen, true)
+#define ASSERT_EQ(expected, seen) HARNESS_COMPARE(EQ, expected, seen, #expected, #seen, true)
+#define ASSERT_NE(expected, seen) HARNESS_COMPARE(NE, expected, seen, #expected, #seen, true)
+#define ASSERT_LT(expected, seen) HARNESS_COMPARE(LT, expected, seen, #expected, #seen, true)
+#define ASSERT_LE(expected, seen) HARNESS_COMPARE(LE, expected, seen, #expected, #seen, true)
+#define ASSERT_GT(expected, seen) HARNESS_COMPARE(GT, expected, seen, #expected, #seen, true)
+#define ASSERT_GE(expected, seen) HARNESS_COMPARE(GE, expected, seen, #expected, #seen, true)
+#define ASSERT_NULL(seen) HARNESS_COMPARE(EQ, NULL, seen, "NULL", #seen, true)
+#define ASSERT_TRUE(seen) HARNESS_COMPARE(NE, 0, seen, "0", #seen, true)
+#define ASSERT_FALSE(seen) HARNESS_COMPARE(EQ, 0, seen, "0", #seen, true)
+#define ASSERT_STREQ(expected, seen) HARNESS_STRINGS(EQ, expected, seen, #expected, #seen, true)
+#define ASSERT_STRNE(expected, seen) HARNESS_STRINGS(NE, expected, seen, #expected, #seen, true)
 
-#define EXPECT_EQ(expected, seen) HARNESS_COMPARE(EQ, expected, seen, false)
-#define EXPECT_NE(expected, seen) HARNESS_COMPARE(NE, expected, seen, false)
-#define EXPECT_LT(expected, seen) HARNESS_COMPARE(LT, expected, seen, false)
-#define EXPECT_LE(expected, seen) HARNESS_COMPARE(LE, expected, seen, false)
-#define EXPECT_GT(expected, seen) HARNESS_COMPARE(GT, expected, seen, false)
-#define EXPECT_GE(expected, seen) HARNESS_COMPARE(GE, expected, seen, false)
-#define EXPECT_NULL(seen) HARNESS_COMPARE(EQ, NULL, seen, false)
-#define EXPECT_TRUE(seen) HARNESS_COMPARE(NE, 0, seen, false)
-#define EXPECT_FALSE(seen) HARNESS_COMPARE(EQ, 0, seen, false)
-#define EXPECT_STREQ(expected, seen) HARNESS_STRINGS(EQ, expected, seen, false)
-#define EXPECT_STRNE(expected, seen) HARNESS_STRINGS(NE, expected, seen, false)
+#define EXPECT_EQ(expected, seen) HARNESS_COMPARE(EQ, expected, seen, #expected, #seen, false)
+#define EXPECT_NE(expected, seen) HARNESS_COMPARE(NE, expected, seen, #expected, #seen, false)
+#define EXPECT_LT(expected, seen) HARNESS_COMPARE(LT, expected, seen, #expected, #seen, false)
+#define EXPECT_LE(expected, seen) HARNESS_COMPARE(LE, expected, seen, #expected, #seen, false)
+#define EXPECT_GT(expected, seen) HARNESS_COMPARE(GT, expected, seen, #expected, #seen, false)
+#define EXPECT_GE(expected, seen) HARNESS_COMPARE(GE, expected, seen, #expected, #seen, false)
+#define EXPECT_NULL(seen) HARNESS_COMPARE(EQ, NULL, seen, "NULL", #seen, false)
+#define EXPECT_TRUE(seen) HARNESS_COMPARE(NE, 0, seen, "0", #seen, false)
+#define EXPECT_FALSE(seen) HARNESS_COMPARE(EQ, 0, seen, "0", #seen, false)
+#define EXPECT_STREQ(expected, seen) HARNESS_STRINGS(EQ, expected, seen, #expected, #seen, false)
+#define EXPECT_STRNE(expected, seen) HARNESS_STRINGS(NE, expected, seen, #expected, #seen, false)
 
 #endif /* SELFTESTS_HARNESS_H */

@@ -132,18 +132,28 @@ static void fill_gso(unsigned char *frame, size_t length, struct virtio_net_hdr 
 	};
 }
 
-static void host_send_gso(int host, const struct virtio_net_hdr *header, void *frame,
+static void host_send_gso(const char *name, const struct virtio_net_hdr *header, void *frame,
 			  size_t length)
 {
+	struct sockaddr_ll address = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_IP),
+		.sll_ifindex = if_nametoindex(name),
+	};
 	struct iovec parts[] = {
 		{ (void *)header, sizeof(*header) },
 		{ frame, length },
 	};
-	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
-	int one = 1;
+	struct msghdr message = {
+		.msg_name = &address, .msg_namelen = sizeof(address),
+		.msg_iov = parts, .msg_iovlen = 2,
+	};
+	int one = 1, host = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 
+	ASSERT_LE(0, host);
 	ASSERT_EQ(0, setsockopt(host, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)));
 	ASSERT_EQ(sizeof(*header) + length, sendmsg(host, &message, 0));
+	close(host);
 }
 
 TEST_F(mergeable, segmentation_offload_packet_in_tiny_buffers)
@@ -153,7 +163,7 @@ TEST_F(mergeable, segmentation_offload_packet_in_tiny_buffers)
 	ASSERT_EQ(0, ioctl(self->driver.backend, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4));
 	pool_post_some(&self->pool, 0, RING);
 	fill_gso(self->frame, GSO_FRAME, &sent);
-	host_send_gso(self->host, &sent, self->frame, GSO_FRAME);
+	host_send_gso(self->name, &sent, self->frame, GSO_FRAME);
 	ASSERT_EQ(0, pool_receive(&self->pool, &self->packet, false, DRIVER_TIMEOUT));
 	EXPECT_EQ(buffers_for(GSO_FRAME), self->packet.header.num_buffers);
 	ASSERT_EQ(GSO_FRAME, self->packet.length);

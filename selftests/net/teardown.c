@@ -131,6 +131,8 @@ TEST_TIMEOUT(interface_deleted_under_load, 60)
 {
 	static struct traffic traffic;
 	struct driver *driver = &traffic.driver;
+	struct driver_queue *tx = &driver->queues[NET_TX];
+	struct driver_used used;
 	char name[IFNAMSIZ] = "td%d";
 	int gone;
 
@@ -141,14 +143,16 @@ TEST_TIMEOUT(interface_deleted_under_load, 60)
 	usleep(DRIVER_QUIET * 1000);
 	EXPECT_EQ(0, if_nametoindex(traffic.name));
 	traffic_end(&traffic);
+	while (tx->free_count < RING)
+		ASSERT_TRUE(driver_wait(tx, &used, DRIVER_TIMEOUT));
 	EXPECT_EQ(0, driver_stat(&driver->queues[NET_RX], RINGHOST_STAT_BREAKS));
-	EXPECT_EQ(0, driver_stat(&driver->queues[NET_TX], RINGHOST_STAT_BREAKS));
+	EXPECT_EQ(0, driver_stat(tx, RINGHOST_STAT_BREAKS));
 
 	gone = driver->backend;
 	driver->backend = net_open_tap(name, 0);
 	net_set_up(name);
 	net_start(driver);
-	EXPECT_EQ(0, net_works(&driver->queues[NET_TX], name));
+	EXPECT_EQ(0, net_works(tx, name));
 	EXPECT_EQ(-EBADFD, vhost_net_set_backend(driver->fd, NET_RX, gone));
 	close(gone);
 	driver_exit(driver);

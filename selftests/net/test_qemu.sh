@@ -12,29 +12,24 @@ TAP=qemu0
 HOST=10.98.0.1
 GUEST=10.98.0.2
 MODULES="virtio_pci virtio_net"
-MIB=4
+MIB=2
 # Seconds; generous, because both machines may be emulated.
 BOOT_PATIENCE=240
-JOB_PATIENCE=60
+COMMAND_PATIENCE=90
 TESTS=6
+
 number=0
+pids=()
 
-result() {
-	local outcome=$1 name=$2
-
-	number=$((number + 1))
-	echo "$outcome $number $name"
-}
+# Bind mounts and the work folder vanish with this process's mount namespace.
+[[ -n ${IN_NAMESPACE:-} ]] || IN_NAMESPACE=1 exec unshare --mount -- "$0" "$@"
 
 expect() {
-	local name=$1
+	local name=$1 outcome=ok
 
 	shift
-	if "$@"; then
-		result ok "$name"
-	else
-		result 'not ok' "$name"
-	fi
+	"$@" || outcome='not ok'
+	echo "$outcome $((++number)) $name"
 }
 
 skip_all() {
@@ -42,26 +37,12 @@ skip_all() {
 	exit 0
 }
 
-# Bind mounts and the work folder vanish with this process's mount namespace.
-if [[ -z ${IN_NAMESPACE:-} ]]; then
-	IN_NAMESPACE=1 exec unshare --mount -- "$0" "$@"
-fi
-echo "TAP version 13"
-command -v qemu-system-x86_64 > /dev/null || skip_all "no qemu-system-x86_64"
-command -v busybox > /dev/null || skip_all "no busybox"
-[[ -r $KERNEL ]] || skip_all "no $KERNEL"
-work=$(mktemp -d)
-mount -t tmpfs work "$work" || exit 1
-
-# --- the nodes QEMU opens -------------------------------------------------------------
-
-cover() {
-	mkdir -p "$(dirname "$2")"
-	[[ -e $2 ]] || touch "$2"
-	mount --bind "$1" "$2"
+clean_up() {
+	((${#pids[@]})) && kill "${pids[@]}" 2> /dev/null
+	wait
 }
 
-# --- the guest ------------------------------------------------------------------------
+# ---- the guest: busybox, and a shell that takes commands from the serial line ----
 
 guest_modules() {
 	local module
@@ -71,76 +52,93 @@ guest_modules() {
 	done | awk '!seen[$0]++'
 }
 
-# Each command from the serial line runs in the guest; its status comes back.
 write_init() {
-	cat <<-INIT
-	#!/bin/busybox sh
-	/bin/busybox --install /bin
-	export PATH=/bin
-	mount -t proc proc /proc; mount -t sysfs sysfs /sys; mount -t devtmpfs dev /dev
-	for module in \$(cat /order); do insmod /\$module || echo "no \$module"; done
-	ip addr add $GUEST/24 dev eth0; ip link set eth0 up
-	stty -echo
-	echo guest: ready
-	while read -r line; do eval "\$line" > /dev/null; echo "guest: status \$?"; done
-	poweroff -f
-	INIT
+	cat <<INIT
+#!/bin/busybox sh
+/bin/busybox --install /bin
+export PATH=/bin
+mount -t proc proc /proc
+for module in \$(cat /order); do insmod "/\$module"; done
+ip addr add $GUEST/24 dev eth0
+ip link set eth0 up
+stty -echo
+echo guest: ready
+while read -r line; do
+	eval "\$line" > /dev/null
+	echo "guest: status \$?"
+done
+INIT
+}
+
+unpack() {
+	case $1 in
+	*.xz) xz -dc "$1" ;;
+	*.zst) zstd -qdc "$1" ;;
+	*) cat "$1" ;;
+	esac
 }
 
 make_initrd() {
-	local root=$work/root path
+	local root=$work/root path name
 
-	mkdir -p "$root"/{bin,proc,sys,dev,tmp} || return
-	cp "$(command -v busybox)" "$root/bin/" || return
+	mkdir -p "$root"/{bin,proc,dev} && cp "$(command -v busybox)" "$root/bin/" || return
 	write_init > "$root/init"
 	chmod +x "$root/init"
 	: > "$root/order"
 	for path in $(guest_modules); do
-		case $path in
-		*.xz) xz -dc "$path" > "$root/$(basename "${path%.xz}")" ;;
-		*.zst) zstd -qdc "$path" > "$root/$(basename "${path%.zst}")" ;;
-		*) cp "$path" "$root/" ;;
-		esac || return
-		path=$(basename "$path")
-		echo "${path%.[xz]*}" >> "$root/order"
+		name=$(basename "${path%%.ko*}").ko
+		unpack "$path" > "$root/$name" || return
+		echo "$name" >> "$root/order"
 	done
 	(cd "$root" && find . | cpio -o -H newc --quiet) > "$work/initrd"
 }
 
+# The pipes are opened for both directions so that neither open waits for QEMU.
 start_guest() {
-	mkfifo "$work/in" "$work/out"
+	mkfifo "$work"/{serial,monitor}.{in,out}
+	exec {to_guest}<> "$work/serial.in" {from_guest}<> "$work/serial.out"
+	exec {to_monitor}<> "$work/monitor.in"
 	qemu-system-x86_64 -accel kvm -accel tcg -cpu max -m 256 -nodefaults -display none \
 		-kernel "$KERNEL" -initrd "$work/initrd" -append "console=ttyS0 quiet panic=-1" \
 		-netdev "tap,id=net,ifname=$TAP,script=no,downscript=no,vhost=on" \
 		-device virtio-net-pci,netdev=net -no-reboot \
-		-serial "pipe:$work/serial" -monitor "unix:$work/monitor,server,nowait" \
-		2> "$work/errors" &
-	qemu=$!
+		-serial "pipe:$work/serial" -monitor "pipe:$work/monitor" 2>&1 | sed 's/^/# qemu: /' &
+	pids+=($!)
+	qemu=
+	for ((i = 0; i < 50; i++)); do
+		qemu=$(pgrep -f "ifname=$TAP,") && return
+		sleep 0.2
+	done
+	return 1
 }
 
-# Wait for a line of the guest; its rest is left in $answer.
+# Wait for a line of the guest; what follows @wanted is left in $answer.
 wait_line() {
-	local wanted=$1 patience=$2 line end=$((SECONDS + $2))
+	local wanted=$1 end=$((SECONDS + $2)) line
 
 	while ((SECONDS < end)); do
-		read -r -t $((end - SECONDS)) line <&"$from_guest" || break
+		read -r -t $((end - SECONDS)) -u "$from_guest" line || break
 		line=${line%$'\r'}
-		if [[ $line == *"guest: $wanted"* ]]; then
-			answer=${line##*guest: "$wanted"}
-			return 0
-		fi
+		answer=${line##*guest: "$wanted"}
+		[[ $answer != "$line" ]] && return
 		echo "# guest: $line"
 	done
-	echo "# no \"guest: $wanted\" within $patience seconds"
+	echo "# the guest did not say \"$wanted\" in time"
 	return 1
 }
 
 guest_runs() {
 	printf '%s\n' "$*" >&"$to_guest"
-	wait_line status $JOB_PATIENCE && [[ $answer -eq 0 ]]
+	wait_line status $COMMAND_PATIENCE && ((answer == 0))
 }
 
-# --- the host -------------------------------------------------------------------------
+# ---- the host ----
+
+cover() {
+	mkdir -p "$(dirname "$2")"
+	[[ -e $2 ]] || touch "$2"
+	mount --bind "$1" "$2"
+}
 
 start_host() {
 	mkdir -p "$work/www"
@@ -148,61 +146,75 @@ start_host() {
 	dd if=/dev/urandom of="$work/www/data" bs=1M count=$MIB status=none
 	sum=$(md5sum < "$work/www/data")
 	busybox httpd -f -p "$HOST:80" -h "$work/www" &
-	httpd=$!
+	pids+=($!)
 	busybox nc -l -p 9000 < /dev/null > "$work/upload" &
-	nc=$!
+	upload=$!
+}
+
+guest_boots() {
+	start_guest && start_host && wait_line ready $BOOT_PATIENCE
+}
+
+download_is_whole() {
+	guest_runs "wget -q -O /data http://$HOST/data && md5sum < /data | grep -q ${sum%% *}"
 }
 
 upload_is_whole() {
-	wait "$nc"
-	[[ $(md5sum < "$work/upload") == "$sum" ]]
+	guest_runs "nc $HOST 9000 < /data" && wait "$upload" &&
+		[[ $(md5sum < "$work/upload") == "$sum" ]]
 }
 
-# Our counters, of whichever of QEMU's descriptors is our device.
+# One of our counters, of whichever of QEMU's descriptors is our device.
 counter() {
-	cat /proc/"$qemu"/fdinfo/* 2> /dev/null | awk -v name="$1:" '$1 == name { print $2; found = 1 }
-		END { if (!found) print 0 }'
+	cat /proc/"$qemu"/fdinfo/* 2> /dev/null |
+		awk -v name="$1:" '$1 == name { value = $2 } END { print value + 0 }'
 }
 
-# Every frame of the two transfers went through our rings; 1514 bytes is the most a frame holds
-# without offloads, 64 KiB with them.
-counters_show_the_transfers() {
+# Everything the two transfers moved went through our rings.
+counters_show_both_transfers() {
 	local rx tx
 
 	rx=$(counter queue0.bytes_written)
 	tx=$(counter queue1.bytes_read)
-	echo "# our counters: $rx bytes to the guest, $tx from it"
+	echo "# our counters: $rx bytes to the guest, $tx bytes from it"
 	((rx > MIB << 20 && tx > MIB << 20)) &&
 		(($(counter queue0.breaks) == 0 && $(counter queue1.breaks) == 0))
 }
 
-monitor() {
-	printf '%s\n' "$@" | busybox nc local:"$work/monitor" > /dev/null 2>&1 ||
-		printf '%s\n' "$@" | timeout 5 python3 -c '
-import socket, sys
-monitor = socket.socket(socket.AF_UNIX)
-monitor.connect(sys.argv[1])
-monitor.recv(4096)
-for line in sys.stdin:
-    monitor.send(line.encode())
-    monitor.recv(4096)
-' "$work/monitor"
-}
-
-survives_stop_and_continue() {
+goes_on_after_a_stop() {
 	local before
 
-	monitor stop cont
+	printf 'stop\ncont\n' >&"$to_monitor"
+	sleep 1
 	before=$(counter queue0.chains)
-	guest_runs "ping -c 3 -W 5 $HOST" && (($(counter queue0.chains) >= before + 3))
+	guest_runs "ping -c 3 -W 10 $HOST" && (($(counter queue0.chains) >= before + 3))
 }
 
-ends_cleanly() {
-	exec {to_guest}>&-
-	printf 'quit\n' | timeout 5 cat > /dev/null
+nothing_is_left() {
+	printf 'quit\n' >&"$to_monitor"
 	for ((i = 0; i < 100; i++)); do
-		kill -0 "$qemu" 2> /dev/null || break
+		[[ -d /proc/$qemu || -d /sys/class/net/$TAP ]] || break
 		sleep 0.2
 	done
-	! kill -0 "$qemu" 2> /dev/null && [[ ! -e /sys/class/net/$TAP ]]
+	[[ ! -d /proc/$qemu && ! -d /sys/class/net/$TAP ]] &&
+		[[ $(< /sys/module/ringhost_net/refcnt) -eq 0 ]]
 }
+
+echo "TAP version 13"
+for program in qemu-system-x86_64 busybox cpio; do
+	command -v "$program" > /dev/null || skip_all "no $program"
+done
+[[ -r $KERNEL ]] || skip_all "no $KERNEL"
+work=$(mktemp -d)
+mount -t tmpfs work "$work" || exit 1
+trap clean_up EXIT
+cover /dev/ringhost-tap /dev/net/tun && cover /dev/ringhost-net /dev/vhost-net || exit 1
+make_initrd || exit 1
+
+echo "1..$TESTS"
+expect guest_boots_over_our_nodes guest_boots
+expect download_is_whole download_is_whole
+expect upload_is_whole upload_is_whole
+expect counters_show_both_transfers counters_show_both_transfers
+expect goes_on_after_a_stop goes_on_after_a_stop
+expect nothing_is_left nothing_is_left

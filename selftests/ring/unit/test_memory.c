@@ -151,6 +151,8 @@ TEST_F(table, regions_that_wrap_or_are_empty_are_refused)
 {
 	describe(self->user, 0, 0x1000, 0, USER_BASE);
 	EXPECT_EQ(-EINVAL, alloc_error(self->user));
+	describe(self->user, 0, 0, 0, USER_BASE);
+	EXPECT_EQ(-EINVAL, alloc_error(self->user));
 	describe(self->user, 0, ~0ull - 0xffe, 0x1000, USER_BASE);
 	EXPECT_EQ(-EINVAL, alloc_error(self->user));
 	describe(self->user, 0, 1, ~0ull, USER_BASE);

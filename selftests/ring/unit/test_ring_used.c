@@ -143,6 +143,18 @@ TEST_F(used, event_index_asks_for_kicks)
 	self->world.ring.event_idx = true;
 	EXPECT_EQ(0, rh_ring_enable_kick(&self->world.ring));
 	EXPECT_EQ(WORLD_NUM, *event);
+	/* Who was given chains back waits for more than those. */
+	rh_ring_unpop(&self->world.ring, 7);
+	EXPECT_EQ(0, rh_ring_enable_kick(&self->world.ring));
+	EXPECT_EQ(WORLD_NUM, *event);
+}
+
+TEST_F(used, event_index_leaves_the_flags_alone)
+{
+	self->world.ring.event_idx = true;
+	self->world.used->flags = 0;
+	EXPECT_EQ(0, rh_ring_disable_kick(&self->world.ring));
+	EXPECT_EQ(0, self->world.used->flags);
 }
 
 TEST_F(used, chain_offered_meanwhile_is_not_missed)

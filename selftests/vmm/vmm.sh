@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Common to the tests of the ringhost command; sourced, not run. Gives a work folder
+# that vanishes with the test, KTAP results, and guests of a few instructions that
+# come as a bzImage of our own making, so that no distribution kernel is needed.
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+RINGHOST=${RINGHOST:-$(dirname "$(dirname "$here")")/build/ringhost}
+# Seconds; generous, because the machine may be emulated.
+PATIENCE=60
+
+number=0
+failures=0
+
+skip_all() {
+	echo "1..0 # SKIP $*"
+	exit 0
+}
+
+# result NAME STATUS [DETAIL]...
+result() {
+	local name=$1 status=$2 outcome=ok
+
+	shift 2
+	((status)) && outcome='not ok' && ((++failures))
+	echo "$outcome $((++number)) $name"
+	((status)) && (($#)) && printf '%s\n' "$@" | sed 's/^/# /'
+	return 0
+}
+
+skip() {
+	echo "ok $((++number)) $1 # SKIP $2"
+}
+
+finish() {
+	echo "1..$number"
+	((!failures))
+	exit
+}
+
+# KVM as such: a machine that has the node can still be unable to run a guest.
+have_kvm() {
+	[[ -c /dev/kvm && -r /dev/kvm && -w /dev/kvm ]]
+}
+
+# put FILE OFFSET HEX: bytes into a file
+put() {
+	printf "$(sed 's/../\\x&/g' <<< "$3")" |
+		dd of="$1" bs=1 seek=$(($2)) conv=notrunc status=none
+}
+
+# make_kernel FILE [HEX]: a bzImage whose 64-bit entry is HEX, or an endless HLT.
+# 20 KiB, one setup sector, runs at 1 MiB, claims 1 MiB of memory. Little-endian.
+make_kernel() {
+	local file=$1 code=${2:-f4ebfd}
+
+	truncate -s 0 "$file"
+	truncate -s 20480 "$file"
+	put "$file" 0x1f1 01		# setup_sects
+	put "$file" 0x1fe 55aa		# boot_flag
+	put "$file" 0x200 eb66		# jump: the header ends at 0x268
+	put "$file" 0x202 48647253	# HdrS
+	put "$file" 0x206 0f02		# version 2.15
+	put "$file" 0x211 01		# loadflags: LOADED_HIGH
+	put "$file" 0x22c ffffff7f	# initrd_addr_max
+	put "$file" 0x230 00001000	# kernel_alignment
+	put "$file" 0x236 0100		# xloadflags: 64-bit entry
+	put "$file" 0x238 ff070000	# cmdline_size
+	put "$file" 0x258 0000100000000000	# pref_address
+	put "$file" 0x260 00001000	# init_size
+	put "$file" 0x600 "$code"
+}
+
+# Machine code to build entries from.
+OUT_A=66baf803b041ee			# 'A' to the serial port
+POWER_OFF=66ba040666b8003466ef		# 0x3400 to PM1a control: S5
+RESET=66baf90cb006ee			# 6 to port 0xCF9
+TRIPLE_FAULT=6a006a000f011c240f0b	# LIDT of zeroes, then UD2
+SPIN=ebfe
+HALT=f4ebfd
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
