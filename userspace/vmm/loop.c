@@ -272,8 +272,11 @@ int loop_run(struct loop *loop)
 {
 	int err = 0;
 
-	while (!atomic_exchange(&loop->quit, false) && err >= 0) {
+	/* Requests first: one that waited may have used up the wake-up of loop_quit(). */
+	for (;;) {
 		loop_run_requests(loop);
+		if (atomic_exchange(&loop->quit, false) || err < 0)
+			break;
 		err = loop_turn(loop);
 	}
 	loop_refuse_requests(loop);

@@ -98,6 +98,8 @@ void virtio_break(struct virtio_device *device, const char *fmt, ...)
 	char reason[160];
 	va_list arguments;
 
+	if (device->status & VIRTIO_CONFIG_S_NEEDS_RESET)
+		return;
 	va_start(arguments, fmt);
 	vsnprintf(reason, sizeof(reason), fmt, arguments);
 	va_end(arguments);

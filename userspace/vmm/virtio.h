@@ -12,6 +12,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
+#include <stdio.h>
 #include <time.h>
 
 struct vm;
@@ -57,14 +58,31 @@ struct virtio_queue {
 };
 
 /**
+ * struct virtio_stats - where statistics go, and their sums
+ * @out: lines "name value"
+ * @exits: doorbells of block and network queues that cost a vCPU's exit
+ * @userspace_kicks: their doorbells that woke the event loop
+ * @userspace_chains: their chains served by the event loop
+ * @kernel_chains: their chains served by a module
+ */
+struct virtio_stats {
+	FILE *out;
+	uint64_t exits, userspace_kicks, userspace_chains, kernel_chains;
+};
+
+/**
  * struct virtio_device_ops - what a kind of device does
  * @start: the driver is ready: start every enabled queue. Return: 0, or a negative
  *	errno with nothing left running
  * @stop: stop every queue; on return no guest memory is touched any more
+ * @stats: print the counters of every queue and add them up. Return: 0 or -errno
+ * @destroy: stop, close and free the device
  */
 struct virtio_device_ops {
 	int (*start)(struct virtio_device *device);
 	void (*stop)(struct virtio_device *device);
+	int (*stats)(struct virtio_device *device, struct virtio_stats *stats);
+	void (*destroy)(struct virtio_device *device);
 };
 
 /**
