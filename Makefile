@@ -28,9 +28,11 @@ help: ## this list
 setup: ## install what is missing on this machine (Debian 12, as root)
 	@scripts/setup
 
+# Headers come without vmlinux, so BTF could not be made; asked for, each module would say so.
 modules: ## the four modules, KERNEL=<version> (default: the newest supported, 6.12 or 6.1)
 	@scripts/mirror "$(BUILD)/modules/$(kernel)"
-	$(MAKE) -C /lib/modules/$(kernel)/build M="$(BUILD)/modules/$(kernel)" W=$(W) C=$(C) modules
+	$(MAKE) -C /lib/modules/$(kernel)/build M="$(BUILD)/modules/$(kernel)" W=$(W) C=$(C) \
+		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 	@cd "$(BUILD)/modules/$(kernel)" && find . -mindepth 2 -name '*.ko' -exec ln -sf {} . \;
 
 modules-all: $(KERNELS:%=modules-%) ## the modules for every supported kernel
