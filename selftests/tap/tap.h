@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Taps for the tests of the tap: files, interfaces and their counters. What
+ * cannot go wrong in a sane test host ends the test if it does.
+ */
+#ifndef SELFTESTS_TAP_TAP_H
+#define SELFTESTS_TAP_TAP_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/ethtool.h>
+#include <linux/if_ether.h>
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
+
+#include "harness.h"
+#include "net.h"
+
+#define TAP_NODE "/dev/ringhost-tap"
+#define TAP_FLAGS (IFF_TAP | IFF_NO_PI)
+/* Milliseconds: until something must have happened; and to believe that nothing will. */
+#define TAP_PATIENCE 5000
+#define TAP_QUIET 100
+
+/* The headers of the C library may be older than the kernel. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+#ifndef IFF_NO_CARRIER
+#define IFF_NO_CARRIER 0x0040
+#endif
+#ifndef TUNSETCARRIER
+#define TUNSETCARRIER _IOW('T', 226, int)
+#endif
+
+/* Run a command of the host, such as ip; returns whether it succeeded. */
+__attribute__((format(printf, 1, 2)))
+static inline bool run(const char *format, ...)
+{
+	char command[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(command, sizeof(command), format, arguments);
+	va_end(arguments);
+	return system(command) == 0;
+}
+
+static inline int tap_open(void)
+{
+	int fd = open(TAP_NODE, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	ASSERT_LE(0, fd);
+	return fd;
+}
+
+/* TUNSETIFF; @name is the wanted name and becomes the actual one. Returns 0 or -errno. */
+static inline int tap_attach(int fd, char name[IFNAMSIZ], unsigned int flags)
+{
+	struct ifreq request = { .ifr_flags = flags };
+
+	memcpy(request.ifr_name, name, IFNAMSIZ);
+	if (ioctl(fd, TUNSETIFF, &request))
+		return -errno;
+	memcpy(name, request.ifr_name, IFNAMSIZ);
+	return 0;
+}
+
+/* A new file with a new interface, whose name goes to @name. */
+static inline int tap_create(char name[IFNAMSIZ], unsigned int flags)
+{
+	int fd = tap_open();
+
+	memset(name, 0, IFNAMSIZ);
+	ASSERT_EQ(0, tap_attach(fd, name, TAP_FLAGS | flags));
+	return fd;
+}
+
+/* An ioctl that takes or gives an int by pointer; returns 0 or -errno. */
+static inline int tap_int(int fd, unsigned long cmd, int *value)
+{
+	return ioctl(fd, cmd, value) ? -errno : 0;
+}
+
+static inline int tap_set_int(int fd, unsigned long cmd, int value)
+{
+	return tap_int(fd, cmd, &value);
+}
+
+/* An ioctl that takes its argument by value; returns 0 or -errno. */
+static inline int tap_set(int fd, unsigned long cmd, unsigned long value)
+{
+	return ioctl(fd, cmd, value) ? -errno : 0;
+}
+
+static inline void ethtool(const char *name, void *data)
+{
+	struct ifreq request = { .ifr_data = data };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(request.ifr_name, IFNAMSIZ, "%s", name);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ioctl(fd, SIOCETHTOOL, &request));
+	close(fd);
+}
+
+/* A counter of queue 0 as `ethtool -S` shows it. */
+static inline uint64_t tap_counter(const char *name, const char *counter)
+{
+	struct { struct ethtool_gstrings head; char names[100][ETH_GSTRING_LEN]; } strings = {
+		.head = { .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_STATS, .len = 100 },
+	};
+	struct { struct ethtool_stats head; __u64 values[100]; } stats = {
+		.head = { .cmd = ETHTOOL_GSTATS, .n_stats = 100 },
+	};
+	char wanted[ETH_GSTRING_LEN];
+
+	snprintf(wanted, sizeof(wanted), "queue0_%s", counter);
+	ethtool(name, &strings);
+	ethtool(name, &stats);
+	for (unsigned int i = 0; i < strings.head.len && i < 100; i++)
+		if (!strcmp(strings.names[i], wanted))
+			return stats.values[i];
+	TEST_LOG("no counter %s", wanted);
+	ASSERT_TRUE(false);
+	return 0;
+}
+
+/* Read one packet, waiting for it; returns its length or -errno. */
+static inline int tap_read(int fd, void *buffer, size_t room, int milliseconds)
+{
+	struct pollfd poller = { .fd = fd, .events = POLLIN };
+	ssize_t length;
+
+	if (poll(&poller, 1, milliseconds) <= 0)
+		return -ETIMEDOUT;
+	length = read(fd, buffer, room);
+	return length < 0 ? -errno : length;
+}
+
+/* Write one packet; returns its length or -errno. */
+static inline int tap_write(int fd, const void *packet, size_t length)
+{
+	ssize_t written = write(fd, packet, length);
+
+	return written < 0 ? -errno : written;
+}
+
+/* Receive a frame on a socket; returns its length or -ETIMEDOUT. */
+static inline int host_read(int host, void *buffer, size_t room, int milliseconds)
+{
+	struct pollfd poller = { .fd = host, .events = POLLIN };
+
+	if (poll(&poller, 1, milliseconds) <= 0)
+		return -ETIMEDOUT;
+	return recv(host, buffer, room, 0);
+}
+
+#endif /* SELFTESTS_TAP_TAP_H */
