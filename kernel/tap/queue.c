@@ -20,9 +20,14 @@
 
 #include "tap.h"
 
-static void free_packet(void *packet)
+/* Free what a ring that shrinks has no room for; interrupts are off. */
+static void drop_packet(void *packet)
 {
-	kfree_skb(packet);
+	struct sk_buff *skb = packet;
+	struct rh_tap *tap = netdev_priv(skb->dev);
+
+	rh_tap_slot_count(&tap->slots[skb_get_queue_mapping(skb)], RH_TAP_STAT_TX_DROPPED, 1);
+	dev_kfree_skb_any(skb);
 }
 
 int rh_tap_queue_init(struct rh_tap_queue *queue)
@@ -34,7 +39,8 @@ int rh_tap_queue_init(struct rh_tap_queue *queue)
 
 void rh_tap_queue_exit(struct rh_tap_queue *queue)
 {
-	ptr_ring_cleanup(&queue->ring, free_packet);
+	/* Detaching emptied the ring. */
+	ptr_ring_cleanup(&queue->ring, NULL);
 }
 
 /**
@@ -52,7 +58,7 @@ int rh_tap_queue_resize(struct rh_tap_queue *queue, unsigned int packets)
 	packets = max(packets, 1U);
 	if (packets == queue->ring.size)
 		return 0;
-	return ptr_ring_resize(&queue->ring, packets, GFP_KERNEL, free_packet);
+	return ptr_ring_resize(&queue->ring, packets, GFP_KERNEL, drop_packet);
 }
 
 /* Join a file's queue and an interface. */
