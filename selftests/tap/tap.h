@@ -119,10 +119,10 @@ static inline void ethtool(const char *name, void *data)
 static inline uint64_t tap_counter(const char *name, const char *counter)
 {
 	struct { struct ethtool_gstrings head; char names[100][ETH_GSTRING_LEN]; } strings = {
-		.head = { .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_STATS, .len = 100 },
+		.head = { .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_STATS },
 	};
 	struct { struct ethtool_stats head; __u64 values[100]; } stats = {
-		.head = { .cmd = ETHTOOL_GSTATS, .n_stats = 100 },
+		.head = { .cmd = ETHTOOL_GSTATS },
 	};
 	char wanted[ETH_GSTRING_LEN];
 

@@ -159,7 +159,7 @@ test_kernel_files() {
 	refused kernel_that_is_a_fifo_is_refused 'not a regular file' run --kernel "$work/fifo"
 	refused kernel_that_is_a_device_is_refused 'not a regular file' run --kernel /dev/zero
 	refused empty_kernel_is_refused 'not a bzImage' run --kernel "$work/nothing"
-	refused text_as_kernel_is_refused 'not a bzImage' run --kernel "$0"
+	refused text_as_kernel_is_refused 'not a bzImage' run --kernel "$here/vmm.sh"
 	refused program_as_kernel_is_refused 'not a bzImage' run --kernel "$RINGHOST"
 	head -c 600 "$kernel" > "$work/short"
 	refused kernel_of_600_bytes_is_refused 'not a bzImage' run --kernel "$work/short"
