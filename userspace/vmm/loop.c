@@ -361,6 +361,33 @@ int loop_poll_start(struct loop *loop, struct loop_poll *poll)
 	return loop_poll_arm(poll);
 }
 
+/**
+ * struct loop_removal - the end of a poll in the making
+ * @op: the request to remove it
+ * @result: what the kernel answered to @op
+ * @done: it has
+ */
+struct loop_removal {
+	struct loop_op op;
+	int result;
+	bool done;
+};
+
+static void loop_removal_done(struct loop_op *op, int result)
+{
+	struct loop_removal *removal = container_of(op, struct loop_removal, op);
+
+	removal->result = result;
+	removal->done = true;
+}
+
+static bool loop_removal_answered(void *argument)
+{
+	struct loop_removal *removal = argument;
+
+	return removal->done;
+}
+
 static bool loop_poll_stopped(void *argument)
 {
 	struct loop_poll *poll = argument;
@@ -368,17 +395,29 @@ static bool loop_poll_stopped(void *argument)
 	return !poll->armed;
 }
 
-void loop_poll_stop(struct loop_poll *poll)
+static int loop_poll_remove(struct loop_poll *poll)
 {
+	struct loop_removal removal = { .op.done = loop_removal_done };
 	struct io_uring_sqe *sqe;
 
-	if (!poll->armed)
-		return;
-	poll->stopping = true;
 	while (!(sqe = loop_sqe(poll->loop)))
 		loop_turn(poll->loop);
 	io_uring_prep_poll_remove(sqe, (uintptr_t)&poll->op);
-	io_uring_sqe_set_data(sqe, NULL);
+	io_uring_sqe_set_data(sqe, &removal.op);
+	loop_wait(poll->loop, loop_removal_answered, &removal);
+	return removal.result;
+}
+
+/*
+ * The kernel answers -EALREADY while an event of this poll is being handled, after
+ * which a multishot poll may well go on: any signal, for one, is an event to a
+ * signalfd until it has looked which one it was. So ask until it is gone.
+ */
+void loop_poll_stop(struct loop_poll *poll)
+{
+	poll->stopping = true;
+	while (poll->armed && loop_poll_remove(poll) == -EALREADY)
+		;
 	loop_wait(poll->loop, loop_poll_stopped, poll);
 }
 
