@@ -130,6 +130,9 @@ static int find_payload(struct boot *boot, uint64_t file_size, const char *path)
 	if (boot->kernel_offset + ENTRY_64 >= file_size)
 		return rh_error(-ENOEXEC, "--kernel %s: not a bzImage", path);
 	boot->kernel_size = file_size - boot->kernel_offset;
+	/* syssize counts paragraphs of 16 bytes, the last one perhaps not full */
+	if ((uint64_t)boot->header.syssize * 16 >= boot->kernel_size + 16)
+		return rh_error(-ENOEXEC, "--kernel %s: cut short", path);
 	return 0;
 }
 

@@ -50,6 +50,8 @@ static int check_capabilities(int kvm_fd, unsigned int cpus)
 	int limit;
 	size_t i;
 
+	if (version < 0)
+		return rh_error(-ENODEV, "/dev/kvm: not KVM's device node");
 	if (version != KVM_API_VERSION)
 		return rh_error(-ENOTSUP, "/dev/kvm: API version %d, not %d", version,
 				KVM_API_VERSION);
