@@ -19,6 +19,8 @@ COMMAND_PATIENCE=90
 TESTS=6
 
 number=0
+qemu=
+sum=
 pids=()
 
 # Bind mounts and the work folder vanish with this process's mount namespace.
@@ -37,8 +39,19 @@ skip_all() {
 	exit 0
 }
 
+# Wait for a command to succeed, for some seconds.
+wait_for() {
+	local end=$((SECONDS + $1))
+
+	shift
+	until "$@"; do
+		((SECONDS < end)) || return
+		sleep 0.2
+	done
+}
+
 clean_up() {
-	((${#pids[@]})) && kill "${pids[@]}" 2> /dev/null
+	kill $qemu "${pids[@]}" 2> /dev/null
 	wait
 }
 
@@ -103,13 +116,7 @@ start_guest() {
 		-netdev "tap,id=net,ifname=$TAP,script=no,downscript=no,vhost=on" \
 		-device virtio-net-pci,netdev=net -no-reboot \
 		-serial "pipe:$work/serial" -monitor "pipe:$work/monitor" 2>&1 | sed 's/^/# qemu: /' &
-	pids+=($!)
-	qemu=
-	for ((i = 0; i < 50; i++)); do
-		qemu=$(pgrep -f "ifname=$TAP,") && return
-		sleep 0.2
-	done
-	return 1
+	wait_for 10 tap_exists && qemu=$(pgrep -n -f "ifname=$TAP,")
 }
 
 # Wait for a line of the guest; what follows @wanted is left in $answer.
@@ -134,6 +141,14 @@ guest_runs() {
 
 # ---- the host ----
 
+tap_exists() {
+	[[ -d /sys/class/net/$TAP ]]
+}
+
+qemu_is_gone() {
+	[[ ! -d /proc/$qemu ]] && ! tap_exists
+}
+
 cover() {
 	mkdir -p "$(dirname "$2")"
 	[[ -e $2 ]] || touch "$2"
@@ -147,8 +162,12 @@ start_host() {
 	sum=$(md5sum < "$work/www/data")
 	busybox httpd -f -p "$HOST:80" -h "$work/www" &
 	pids+=($!)
-	busybox nc -l -p 9000 < /dev/null > "$work/upload" &
+	# An input that stays silent and open: at its end the other side would hang up.
+	mkfifo "$work/silence"
+	exec {silence}<> "$work/silence"
+	busybox nc -l -p 9000 <&"$silence" > "$work/upload" &
 	upload=$!
+	pids+=($!)
 }
 
 guest_boots() {
@@ -192,12 +211,7 @@ goes_on_after_a_stop() {
 
 nothing_is_left() {
 	printf 'quit\n' >&"$to_monitor"
-	for ((i = 0; i < 100; i++)); do
-		[[ -d /proc/$qemu || -d /sys/class/net/$TAP ]] || break
-		sleep 0.2
-	done
-	[[ ! -d /proc/$qemu && ! -d /sys/class/net/$TAP ]] &&
-		[[ $(< /sys/module/ringhost_net/refcnt) -eq 0 ]]
+	wait_for 20 qemu_is_gone && [[ $(< /sys/module/ringhost_net/refcnt) -eq 0 ]]
 }
 
 echo "TAP version 13"
