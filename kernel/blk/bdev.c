@@ -83,11 +83,18 @@ static void bdev_submit(struct rh_blk_request *request)
 	submit_bio(bio);
 }
 
-/* An empty write with a flush ahead: a bio may not carry REQ_OP_FLUSH. */
+/*
+ * An empty write with a flush ahead: a bio may not carry REQ_OP_FLUSH. For a device without a
+ * cache the block layer says yes before it notices that the device is gone.
+ */
 static void bdev_flush(struct rh_blk_request *request)
 {
 	struct bio *bio = &request->bio;
 
+	if (!bdev_bytes(request->queue->disk)) {
+		rh_blk_request_complete(request, -EIO);
+		return;
+	}
 	bio_init(bio, request->queue->disk->bdev, NULL, 0, REQ_OP_WRITE | REQ_PREFLUSH);
 	bio->bi_end_io = bdev_done;
 	submit_bio(bio);
