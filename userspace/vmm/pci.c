@@ -31,7 +31,7 @@
  * struct pci_bus - bus 0
  * @vm: its VM
  * @ports: 0xCF8 to 0xCFF
- * @address: what the guest last wrote to 0xCF8
+ * @address: what the guest last wrote to 0xCF8; any vCPU's thread
  * @next_memory: where the next memory BAR goes
  * @next_port: where the next port BAR goes
  * @bridge: the host bridge
@@ -40,7 +40,7 @@
 struct pci_bus {
 	struct vm *vm;
 	struct bus_range ports;
-	uint32_t address;
+	_Atomic(uint32_t) address;
 	uint64_t next_memory, next_port;
 	struct pci_function bridge;
 	struct pci_function *functions[PCI_SLOTS];
@@ -48,12 +48,12 @@ struct pci_bus {
 
 /**
  * struct pci_request - a vCPU's access on its way to the loop's thread
- * @bus: for the configuration ports
+ * @function: for the configuration space
  * @bar: for a BAR
- * @offset, @data, @len, @write: the access
+ * @offset, @data, @len, @write: the access, @offset counting from the start of either
  */
 struct pci_request {
-	struct pci_bus *bus;
+	struct pci_function *function;
 	struct pci_bar *bar;
 	uint32_t offset;
 	void *data;
@@ -182,65 +182,71 @@ static void pci_config_read(struct pci_function *function, unsigned int offset, 
 	memcpy(data, function->config + offset, len);
 }
 
-/* The function that the address register names, NULL for none. */
-static struct pci_function *pci_addressed(const struct pci_bus *bus)
+/* The function that this value of the address register names, NULL for none. */
+static struct pci_function *pci_addressed(const struct pci_bus *bus, uint32_t address)
 {
-	uint32_t address = bus->address;
-
 	/* Bus number and function number must be 0. */
 	if (!(address & PCI_ADDRESS_ENABLE) || (address & 0x00FF0700))
 		return NULL;
 	return bus->functions[(address >> 11) & (PCI_SLOTS - 1)];
 }
 
-static void pci_data_request(struct pci_request *request)
-{
-	struct pci_function *function = pci_addressed(request->bus);
-	unsigned int offset = (request->bus->address & 0xFC) + request->offset - PCI_DATA_OFFSET;
-
-	if (!function && !request->write)
-		memset(request->data, 0xff, request->len);
-	else if (function && request->write)
-		pci_config_write(function, offset, request->data, request->len);
-	else if (function)
-		pci_config_read(function, offset, request->data, request->len);
-}
-
-static void pci_address_request(struct pci_request *request)
-{
-	uint8_t bytes[4];
-
-	if (!request->write) {
-		pci_put32(bytes, request->bus->address);
-		memcpy(request->data, bytes + request->offset, request->len);
-	} else if (request->len == 4) {
-		/* Only a 32-bit write is meant for this register. */
-		request->bus->address = pci_get32(request->data) & PCI_ADDRESS_BITS;
-	}
-}
-
-static void pci_port_request(void *argument)
+static void pci_config_request(void *argument)
 {
 	struct pci_request *request = argument;
 
-	if (request->offset + request->len <= PCI_DATA_OFFSET)
-		pci_address_request(request);
-	else if (request->offset >= PCI_DATA_OFFSET)
-		pci_data_request(request);
-	else if (!request->write)
-		memset(request->data, 0xff, request->len);
+	if (request->write)
+		pci_config_write(request->function, request->offset, request->data, request->len);
+	else
+		pci_config_read(request->function, request->offset, request->data, request->len);
+}
+
+static void pci_address_access(struct pci_bus *bus, uint64_t offset, void *data, unsigned int len,
+			       bool write)
+{
+	uint8_t bytes[4];
+
+	if (!write) {
+		pci_put32(bytes, bus->address);
+		memcpy(data, bytes + offset, len);
+	} else if (len == 4) {
+		/* Only a 32-bit write is meant for this register. */
+		bus->address = pci_get32(data) & PCI_ADDRESS_BITS;
+	}
+}
+
+/*
+ * Only a function that exists is worth a visit to the loop's thread: some kernels
+ * look at 8192 absent ones before they find the first. Functions do not come or
+ * go while vCPUs run.
+ */
+static void pci_data_access(struct pci_bus *bus, uint64_t offset, void *data, unsigned int len,
+			    bool write)
+{
+	const uint32_t address = bus->address;
+	struct pci_request request = {
+		.function = pci_addressed(bus, address),
+		.offset = (address & 0xFC) + offset,
+		.data = data, .len = len, .write = write,
+	};
+
+	if (request.function && !loop_call(bus->vm->loop, pci_config_request, &request))
+		return;
+	if (!write)
+		memset(data, 0xff, len);
 }
 
 static void pci_port_access(void *device, uint64_t offset, void *data, unsigned int len,
 			    bool write)
 {
 	struct pci_bus *bus = device;
-	struct pci_request request = {
-		.bus = bus, .offset = offset, .data = data, .len = len, .write = write,
-	};
 
-	if (loop_call(bus->vm->loop, pci_port_request, &request) && !write)
-		memset(data, 0xff, len);
+	if (offset + len <= PCI_DATA_OFFSET)
+		pci_address_access(bus, offset, data, len, write);
+	else if (offset >= PCI_DATA_OFFSET)
+		pci_data_access(bus, offset - PCI_DATA_OFFSET, data, len, write);
+	else if (!write)
+		memset(data, 0xff, len);	/* astride the two */
 }
 
 void pci_function_init(struct pci_function *function, const struct pci_function_ops *ops,
