@@ -35,6 +35,7 @@ static int file_open(struct inode *inode, struct file *filp)
 	}
 	sock_init_data(NULL, sk);
 	/* A writer that waits for send buffer, and poll(), wait where readers do. */
+	sk_set_socket(sk, &file->socket);
 	rcu_assign_pointer(sk->sk_wq, &file->queue.wq);
 	sk->sk_sndbuf = INT_MAX;
 	file->port.ops = &rh_tap_port_ops;

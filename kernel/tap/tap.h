@@ -8,6 +8,7 @@
 
 #include <linux/etherdevice.h>
 #include <linux/if_tun.h>
+#include <linux/net.h>
 #include <linux/netdevice.h>
 #include <linux/ptr_ring.h>
 #include <linux/rtnetlink.h>
@@ -86,12 +87,14 @@ struct rh_tap_queue {
  * struct rh_tap_file - one open file
  * @sk: accounts the memory of written packets (TUNSETSNDBUF) and holds the network
  *	namespace that opened the file; first, because sk_alloc() allocates all
+ * @socket: what @sk needs of a socket: flags for a writer that waits
  * @queue: its queue
  * @port: the face shown to ringhost_net
  * @ifindex: what TUNSETIFINDEX asked for, 0 if nothing; under RTNL
  */
 struct rh_tap_file {
 	struct sock sk;
+	struct socket socket;
 	struct rh_tap_queue queue;
 	struct rh_port port;
 	int ifindex;
