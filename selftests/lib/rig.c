@@ -116,17 +116,19 @@ int rig_works(struct rig *rig, struct driver_queue *queue)
  * rig_provoke() - make the device look at the queue under test
  * @rig: the rig
  *
- * A receive queue is looked at when a frame comes.
+ * A receive queue is looked at when a frame comes. If the port is full, enough are waiting.
  */
 void rig_provoke(struct rig *rig)
 {
 	unsigned char frame[FRAME_LENGTH];
+	ssize_t sent;
 
 	driver_kick_always(rig->queue);
 	if (rig->flavour != RIG_NET_RX)
 		return;
 	net_fill_frame(frame, sizeof(frame), 0);
-	ASSERT_EQ(FRAME_LENGTH, send(rig->host, frame, sizeof(frame), 0));
+	sent = send(rig->host, frame, sizeof(frame), 0);
+	ASSERT_TRUE(sent == FRAME_LENGTH || errno == EAGAIN || errno == ENOBUFS);
 }
 
 /**

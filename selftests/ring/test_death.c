@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The owner goes away while its queues are busy: by close(), by exit without
+ * close, by SIGKILL at any moment. Everything is released at once: the worker
+ * threads end and the modules can be unloaded.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+
+#include "load.h"
+
+#define RING 256
+
+FIXTURE(owner) { pid_t pid; };
+FIXTURE_VARIANT(owner) { enum rig_flavour flavour; };
+FIXTURE_VARIANT_ADD(owner, blk) { RIG_BLK };
+FIXTURE_VARIANT_ADD(owner, net_tx) { RIG_NET_TX };
+FIXTURE_VARIANT_ADD(owner, net_rx) { RIG_NET_RX };
+
+FIXTURE_SETUP(owner)
+{
+}
+
+FIXTURE_TEARDOWN(owner)
+{
+}
+
+/* Threads of the kernel whose name begins so. */
+static unsigned int count_workers(const char *prefix)
+{
+	char path[300], name[64];
+	unsigned int count = 0;
+	struct dirent *entry;
+	DIR *processes = opendir("/proc");
+	FILE *file;
+
+	ASSERT_NE(NULL, processes);
+	while ((entry = readdir(processes))) {
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		file = fopen(path, "r");
+		if (!file)
+			continue;
+		if (fgets(name, sizeof(name), file) && !strncmp(name, prefix, strlen(prefix)))
+			count++;
+		fclose(file);
+	}
+	closedir(processes);
+	return count;
+}
+
+static int references(const char *module)
+{
+	char path[80];
+	int count = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/module/%s/refcnt", module);
+	file = fopen(path, "r");
+	if (!file)
+		return -1;
+	ASSERT_EQ(1, fscanf(file, "%d", &count));
+	fclose(file);
+	return count;
+}
+
+/* A process that owns a busy device until it is killed; says so through @ready. */
+static void be_owner(enum rig_flavour flavour, int ready)
+{
+	static struct rig rig;
+	static struct load load;
+
+	rig_init(&rig, flavour, RING, DRIVER_FEATURES);
+	rig_start(&rig);
+	load_init(&load, &rig);
+	load_start(&load);
+	load_expect(&load, 10);
+	if (write(ready, "!", 1) != 1)
+		_exit(EXIT_FAILURE);
+	pause();
+}
+
+static pid_t start_owner(enum rig_flavour flavour)
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(ready));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		close(ready[0]);
+		be_owner(flavour, ready[1]);
+		_exit(EXIT_FAILURE);
+	}
+	close(ready[1]);
+	ASSERT_EQ(1, read(ready[0], &byte, 1));
+	close(ready[0]);
+	return pid;
+}
+
+static void expect_all_released(const char *module, int before)
+{
+	EXPECT_EQ(0, count_workers("rh-"));
+	EXPECT_EQ(before, references(module));
+}
+
+static const char *module_of(enum rig_flavour flavour)
+{
+	return flavour == RIG_BLK ? "ringhost_blk" : "ringhost_net";
+}
+
+TEST_F_TIMEOUT(owner, killed_while_busy_releases_everything, 60)
+{
+	const char *module = module_of(variant->flavour);
+	int before = references(module);
+	int status = 0;
+
+	for (unsigned int round = 0; round < 8; round++) {
+		pid_t pid = start_owner(variant->flavour);
+
+		EXPECT_LT(0, count_workers("rh-"));
+		usleep(round * 7000);
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		ASSERT_TRUE(WIFSIGNALED(status));
+		expect_all_released(module, before);
+	}
+}
+
+/* In a process of its own, so that every round has a new device and interface. */
+static void close_while_busy(enum rig_flavour flavour)
+{
+	struct rig rig;
+	struct load load;
+
+	rig_init(&rig, flavour, RING, DRIVER_FEATURES);
+	rig_start(&rig);
+	load_init(&load, &rig);
+	load_fill(&load);
+	ASSERT_EQ(0, close(rig.driver.fd));
+	/* The device has gone, although its owner has not. */
+	EXPECT_EQ(0, count_workers("rh-"));
+}
+
+TEST_F_TIMEOUT(owner, close_while_busy_releases_everything, 60)
+{
+	const char *module = module_of(variant->flavour);
+	int before = references(module);
+	int status = -1;
+
+	for (unsigned int round = 0; round < 8; round++) {
+		pid_t pid = fork();
+
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			close_while_busy(variant->flavour);
+			_exit(EXIT_SUCCESS);
+		}
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		ASSERT_TRUE(WIFEXITED(status) && !WEXITSTATUS(status));
+		expect_all_released(module, before);
+	}
+}
+
+static void load_module(const char *name)
+{
+	char program[200] = "", path[400];
+	struct utsname host;
+	int fd;
+
+	ASSERT_EQ(0, uname(&host));
+	ASSERT_LT(0, readlink("/proc/self/exe", program, sizeof(program) - 1));
+	snprintf(path, sizeof(path), "%s/../../modules/%s/%s.ko", dirname(program), host.release,
+		 name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, syscall(SYS_finit_module, fd, "", 0));
+	close(fd);
+}
+
+TEST_F_TIMEOUT(owner, killed_while_busy_leaves_modules_that_unload_at_once, 60)
+{
+	static const char *const modules[] = {
+		"ringhost", "ringhost_tap", "ringhost_net", "ringhost_blk"
+	};
+	int status = 0;
+
+	if (references("ringhost") < 0)
+		SKIP(return, "this kernel cannot unload modules");
+	for (unsigned int round = 0; round < 3; round++) {
+		pid_t pid = start_owner(variant->flavour);
+
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		for (unsigned int i = 4; i-- > 0;)
+			EXPECT_EQ(0, syscall(SYS_delete_module, modules[i], O_NONBLOCK))
+				TEST_LOG("%s: %s", modules[i], strerror(errno));
+		for (unsigned int i = 0; i < 4; i++)
+			if (references(modules[i]) < 0)
+				load_module(modules[i]);
+	}
+}
+
+TEST_HARNESS_MAIN
