@@ -68,7 +68,7 @@ int user_queue_start(struct user_queue *user)
 
 void user_queue_stop(struct user_queue *user)
 {
-	if (!user->running || user->ring.broken)
+	if (!user->running)
 		return;
 	user->running = false;
 	loop_poll_stop(&user->kick);

@@ -41,14 +41,19 @@ static void store16(__virtio16 *field, uint16_t value)
 	__atomic_store_n(field, htole16(value), __ATOMIC_RELAXED);
 }
 
-/* The driver may change a descriptor while we look: one read per field. */
-static struct vring_desc load_descriptor(const struct vring_desc *descriptor)
+/*
+ * The driver may change a descriptor while we look, so it is copied, once. An
+ * indirect table may lie at any address.
+ */
+static struct vring_desc load_descriptor(const struct vring_desc *table, uint32_t index)
 {
+	struct vring_desc copy;
+
+	memcpy(&copy, (const char *)table + index * sizeof(copy), sizeof(copy));
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	return (struct vring_desc) {
-		.addr = le64toh(__atomic_load_n(&descriptor->addr, __ATOMIC_RELAXED)),
-		.len = le32toh(__atomic_load_n(&descriptor->len, __ATOMIC_RELAXED)),
-		.flags = load16(&descriptor->flags),
-		.next = load16(&descriptor->next),
+		.addr = le64toh(copy.addr), .len = le32toh(copy.len),
+		.flags = le16toh(copy.flags), .next = le16toh(copy.next),
 	};
 }
 
@@ -111,7 +116,7 @@ static int chain_walk(struct virtqueue *queue, struct virtqueue_chain *chain)
 			return queue_break(queue, "a descriptor index is out of range");
 		if (!walk.left--)
 			return queue_break(queue, "a chain loops");
-		descriptor = load_descriptor(&walk.table[index]);
+		descriptor = load_descriptor(walk.table, index);
 		if (descriptor.flags & VRING_DESC_F_INDIRECT) {
 			err = walk_into_table(queue, &walk, &descriptor);
 			index = 0;
