@@ -208,8 +208,9 @@ static int place_initrd(struct boot *boot, const struct options *options, uint64
 	return 0;
 
 too_large:
-	return rh_error(-EFBIG, "--initrd %s: its %llu MiB do not fit beside the kernel in %llu MiB "
-			"of memory", options->initrd,
+	return rh_error(-EFBIG,
+			"--initrd %s: its %llu MiB do not fit beside the kernel in %llu MiB",
+			options->initrd,
 			(unsigned long long)(boot->initrd_size >> 20),
 			(unsigned long long)(options->mem >> 20));
 }

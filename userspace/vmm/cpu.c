@@ -82,7 +82,8 @@ static int handle_exit(struct vcpu *vcpu)
 		return rh_error(-EIO, "virtual CPU %u: the guest crashed (triple fault)",
 				vcpu->index);
 	case KVM_EXIT_FAIL_ENTRY:
-		return rh_error(-EIO, "virtual CPU %u: the hardware refuses its state (reason %#llx)",
+		return rh_error(-EIO,
+				"virtual CPU %u: the hardware refuses its state (reason %#llx)",
 				vcpu->index, run->fail_entry.hardware_entry_failure_reason);
 	case KVM_EXIT_INTERNAL_ERROR:
 		return rh_error(-EIO, "virtual CPU %u: KVM cannot go on (internal error %u)",

@@ -34,10 +34,10 @@
 #define MSR_MISC_ENABLE		0x1A0
 #define MISC_FAST_STRINGS	(1ULL << 0)
 
-/* KVM_SET_MSRS takes a header with the entries behind it. */
+/* KVM_SET_MSRS takes a header with the entries behind it; here, one. */
 struct msr_list {
 	struct kvm_msrs header;
-	struct kvm_msr_entry entries[1];
+	struct kvm_msr_entry entry;
 };
 
 /* Return: 0, or -EINVAL when KVM does not know the MSR. */
@@ -45,7 +45,7 @@ static int set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 {
 	struct msr_list list = {
 		.header.nmsrs = 1,
-		.entries[0] = { .index = index, .data = value },
+		.entry = { .index = index, .data = value },
 	};
 	int done = ioctl(vcpu->fd, KVM_SET_MSRS, &list);
 

@@ -60,8 +60,8 @@ static int parse_serial(const char *text)
 				OPTIONS_SERIAL_MAX);
 	for (p = text; *p; p++)
 		if (!isascii(*p) || !isgraph(*p))
-			return rh_error(-EINVAL, "--disk: serial=%s holds a character that is not "
-					"printable ASCII", text);
+			return rh_error(-EINVAL, "--disk: serial=%s is not all printable ASCII",
+					text);
 	return 0;
 }
 
@@ -88,7 +88,8 @@ static int parse_disk_word(struct disk_options *disk, char *word)
 	value = value_of(word, "backend");
 	if (value)
 		return parse_backend("disk", value, &disk->backend);
-	return rh_error(-EINVAL, "--disk: unknown key '%s' (path, readonly, serial, backend)", word);
+	return rh_error(-EINVAL, "--disk: unknown key '%s' (path, readonly, serial, backend)",
+			word);
 }
 
 /*
@@ -118,8 +119,8 @@ static int check_shared_disk(const struct options *options, const struct disk_op
 		if (disk->readonly && other->readonly)
 			continue;
 		if (same_file(disk->path, other->path))
-			return rh_error(-EBUSY, "--disk: %s is used by two disks, and not by both "
-					"readonly", disk->path);
+			return rh_error(-EBUSY, "--disk: %s is used by two disks, not both readonly",
+					disk->path);
 	}
 	return 0;
 }
@@ -193,7 +194,8 @@ static int parse_mac(struct net_options *net, const char *text)
 	static const uint8_t zero[6];
 
 	if (!read_mac(text, net->mac))
-		return rh_error(-EINVAL, "--net: mac=%s is not of the form 52:54:00:12:34:56", text);
+		return rh_error(-EINVAL, "--net: mac=%s is not of the form 52:54:00:12:34:56",
+				text);
 	if (net->mac[0] & 1)
 		return rh_error(-EINVAL, "--net: mac=%s is a multicast address", text);
 	if (!memcmp(net->mac, zero, sizeof(zero)))

@@ -17,6 +17,7 @@
 #include "cpu.h"
 #include "err.h"
 #include "loop.h"
+#include "util.h"
 #include "vm.h"
 #include "vm_irq.h"
 
@@ -55,7 +56,7 @@ static int check_capabilities(int kvm_fd, unsigned int cpus)
 	if (version != KVM_API_VERSION)
 		return rh_error(-ENOTSUP, "/dev/kvm: API version %d, not %d", version,
 				KVM_API_VERSION);
-	for (i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(needed); i++)
 		if (ioctl(kvm_fd, KVM_CHECK_EXTENSION, needed[i].number) <= 0)
 			return rh_error(-ENOTSUP, "/dev/kvm does not offer %s", needed[i].name);
 	limit = ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);

@@ -181,8 +181,10 @@ void vm_msi_unroute(struct vm *vm, uint32_t gsi)
 	entry = find_msi(vm, gsi);
 	if (entry) {
 		remove_msi(vm, entry);
-		/* KVM keeps the old table if it has no memory for the new one: harmless,
-		 * nothing is left that could raise this GSI */
+		/*
+		 * KVM keeps the old table if it has no memory for the new one: harmless,
+		 * nothing is left that could raise this GSI.
+		 */
 		set_routes(vm);
 	}
 	pthread_mutex_unlock(&vm->routes_lock);
