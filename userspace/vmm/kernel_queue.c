@@ -17,19 +17,22 @@
 #include "util.h"
 #include "vm.h"
 
-/* Name of the first refusal that a broken queue has counted. */
+/* Name of the refusal that a broken queue has counted since it was last asked. */
 static const char *kernel_queue_reason(struct kernel_queues *kernel, unsigned int index)
 {
+	struct kernel_queue *queue = &kernel->queues[index];
+	const char *reason = "cause unknown";
 	uint64_t values[RINGHOST_STAT_COUNT];
 
 	if (ringhost_queue_stats(kernel->handle, index, values))
-		return "cause unknown";
+		return reason;
 	for (unsigned int i = RINGHOST_STAT_REJECT_AVAIL_INDEX;
 	     i <= RINGHOST_STAT_REJECT_RING_FAULT; i++) {
-		if (values[i])
-			return ringhost_stat_name(i);
+		if (values[i] != queue->seen[i])
+			reason = ringhost_stat_name(i);
 	}
-	return "cause unknown";
+	memcpy(queue->seen, values, sizeof(values));
+	return reason;
 }
 
 static void kernel_queue_failed(struct loop_poll *poll, uint32_t events)

@@ -17,11 +17,13 @@
  * @owner: its device
  * @error_fd: eventfd the kernel signals when the driver broke the queue
  * @error: watches @error_fd
+ * @seen: its counters when it was last found broken
  */
 struct kernel_queue {
 	struct kernel_queues *owner;
 	int error_fd;
 	struct loop_poll error;
+	uint64_t seen[RINGHOST_STAT_COUNT];
 };
 
 /**
