@@ -41,7 +41,8 @@ static void start(FIXTURE_DATA(durable) *self, uint64_t features)
 	syncfs(self->disk.host);
 	ASSERT_EQ(0, disk_set_file(TRACING "tracing_on", "1"));
 	ASSERT_EQ(0, disk_set_file(TRACING "events/block/block_rq_issue/enable", "1"));
-	ASSERT_EQ(0, truncate(TRACING "trace", 0));
+	/* This, and not truncate(), empties it. */
+	ASSERT_EQ(0, close(open(TRACING "trace", O_WRONLY | O_TRUNC)));
 }
 
 FIXTURE_TEARDOWN(durable)
@@ -76,16 +77,19 @@ static unsigned int count_forced(const char *pattern)
 
 TEST_F_TIMEOUT(durable, a_flush_reaches_the_device, 60)
 {
+	unsigned int before;
+
 	start(self, DRIVER_BIT(VIRTIO_BLK_F_FLUSH));
 	ASSERT_EQ(VIRTIO_BLK_S_OK, blk_do(self->queue, &self->request, VIRTIO_BLK_T_OUT, 8));
 	EXPECT_LE(1, count_forced(WRITES));
 	EXPECT_EQ(0, count_forced(FUA_WRITES));
-	/* The file system's journal makes flushes of its own. */
+	/* A file system's journal may have made flushes of its own by now. */
+	before = count_forced(FLUSHES);
 	if (!variant->image)
-		EXPECT_EQ(0, count_forced(FLUSHES));
+		EXPECT_EQ(0, before);
 	self->request.length = 0;
 	ASSERT_EQ(VIRTIO_BLK_S_OK, blk_do(self->queue, &self->request, VIRTIO_BLK_T_FLUSH, 0));
-	EXPECT_LE(1, count_forced(FLUSHES));
+	EXPECT_LT(before, count_forced(FLUSHES));
 }
 
 TEST_F_TIMEOUT(durable, without_flush_negotiated_every_write_is_through, 60)

@@ -59,9 +59,10 @@ static void expect_all_served(struct driver_queue *queue, unsigned int count)
 
 TEST_F_TIMEOUT(limits, requests_in_flight, 60)
 {
-	struct vring_desc *tables = guest_alloc(&self->driver.guest, MANY * 3 * sizeof(*tables), 16);
+	struct guest *guest = &self->driver.guest;
+	struct vring_desc *tables = guest_alloc(guest, MANY * 3 * sizeof(*tables), 16);
+	uint8_t *status = guest_alloc(guest, MANY, 1);
 	struct blk_request request;
-	uint8_t *status = guest_alloc(&self->driver.guest, MANY, 1);
 
 	blk_request_init(&request, &self->driver, BLK_SECTOR);
 	memset(status, 0xee, MANY);
