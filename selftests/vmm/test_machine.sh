@@ -178,29 +178,35 @@ test_streams() {
 	result sigterm_ends_a_guest_stuck_in_output $? "$(detail)"
 }
 
-# terminal CODE INPUT COMMAND: on a pseudo terminal; settings before and after
+# The guest's A is the last that was said on the terminal.
+said_a() {
+	[[ $(tail -c 1 "$work/out") == A ]]
+}
+
+# terminal CODE COMMAND: on a pseudo terminal, until COMMAND ends it; settings before and
+# after. The shell is dash, because bash itself puts the terminal right after a job.
 terminal() {
 	make_kernel "$work/kernel" "$1"
 	cat > "$work/session" <<SESSION
 stty -a > "$work/before"
-"$RINGHOST" run --kernel "$work/kernel" --mem 32M 2> "$work/err" &
-echo \$! > "$work/pid"
-fg > /dev/null
+sh -c 'echo \$\$ > "$work/pid" ; exec "$RINGHOST" run --kernel "$work/kernel" --mem 32M' \
+	2> "$work/err"
 echo \$? > "$work/status"
 stty -a > "$work/after"
 SESSION
 	: > "$work/out"
-	(until_true bytes_in "$work/out" 1 ; sleep 1 ; eval "$2") |
-		timeout "$PATIENCE" script -qfec "bash -m $work/session" "$work/out" > /dev/null 2>&1
+	rm -f "$work/before" "$work/after"
+	eval "$2" |
+		timeout "$PATIENCE" script -qfec "sh $work/session" "$work/out" > /dev/null 2>&1
 	status=$(< "$work/status")
 }
 
 test_terminal() {
 	command -v script > /dev/null || { skip terminal 'no script command' ; return ; }
-	terminal "$OUT_A$HALT" "printf '\\001x'"
+	terminal "$OUT_A$HALT" "until_true said_a ; printf '\\001x' ; until_true test -s $work/after"
 	((status == 0)) && cmp -s "$work/before" "$work/after"
 	result escape_ends_the_guest_and_restores_the_terminal $? "$(detail)"
-	terminal "$OUT_A$HALT" 'kill -TERM $(< "$work/pid")'
+	terminal "$OUT_A$HALT" 'until_true said_a ; kill -TERM $(< "$work/pid")'
 	((status == 0)) && cmp -s "$work/before" "$work/after"
 	result sigterm_restores_the_terminal $? "$(detail)"
 	terminal "$OUT_A$TRIPLE_FAULT" ':'

@@ -7,7 +7,7 @@
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 RINGHOST=${RINGHOST:-$(dirname "$(dirname "$here")")/build/ringhost}
 # Seconds; generous, because the machine may be emulated.
-PATIENCE=60
+PATIENCE=${PATIENCE:-60}
 
 number=0
 failures=0

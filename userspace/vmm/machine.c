@@ -176,8 +176,9 @@ int machine_run(const struct options *options, enum vm_stop_reason *why)
 	if (err)
 		goto destroy_loop;
 	err = create_and_run(&machine, &boot);
-	*why = vm_stopped(&machine.vm);
 	signals_destroy(machine.signals);
+	/* only now, since a signal may have been taken until the last moment */
+	*why = vm_stopped(&machine.vm);
 
 destroy_loop:
 	loop_destroy(machine.vm.loop);

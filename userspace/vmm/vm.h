@@ -30,7 +30,11 @@ struct vcpu;
 #define VM_GSI_MSI_BASE		24
 #define VM_GSI_MAX		1024
 
-/** enum vm_stop_reason - why the vCPUs were stopped; the first caller's reason stays */
+/**
+ * enum vm_stop_reason - why the vCPUs were stopped
+ *
+ * The first caller's reason stays, but VM_STOP_QUIT overrules VM_STOP_REBOOT.
+ */
 enum vm_stop_reason {
 	VM_RUNNING,
 	VM_STOP_POWEROFF,	/* the guest switched itself off */
