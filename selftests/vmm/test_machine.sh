@@ -4,7 +4,7 @@
 # How a run of the machine begins and ends, with guests of a few instructions: power-off,
 # reboot, crash, signals, a console that is closed, stuck or a terminal, and a guest that
 # touches every port. After each the status is right, the end is prompt, the terminal is
-# as it was. A hundred reboots leave no descriptor and no memory behind.
+# as it was. Thirty reboots leave no descriptor and no memory behind.
 set -uo pipefail
 . "$(dirname "$0")/vmm.sh"
 
@@ -141,7 +141,7 @@ test_reboots() {
 	kill -STOP "$pid"
 	fds_early=$(descriptors) memory_early=$(memory_kib)
 	kill -CONT "$pid"
-	until_true bytes_in "$work/out" 105
+	until_true bytes_in "$work/out" 35
 	result reset_starts_the_guest_again $? "$(detail)"
 	kill -STOP "$pid"
 	fds_late=$(descriptors) memory_late=$(memory_kib)
@@ -150,8 +150,8 @@ test_reboots() {
 	((status == 0))
 	result sigterm_ends_a_guest_that_reboots $? "$(detail)"
 	# stopped at different places of a run, hence the slack
-	((fds_late <= fds_early + 25 && memory_late <= memory_early + 2048))
-	result a_hundred_reboots_leave_nothing_behind $? \
+	((fds_late <= fds_early + 20 && memory_late <= memory_early + 1024))
+	result thirty_reboots_leave_nothing_behind $? \
 		"descriptors $fds_early then $fds_late, KiB $memory_early then $memory_late"
 }
 

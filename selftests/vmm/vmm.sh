@@ -45,30 +45,36 @@ have_kvm() {
 
 # put FILE OFFSET HEX: bytes into a file
 put() {
-	printf "$(sed 's/../\\x&/g' <<< "$3")" |
-		dd of="$1" bs=1 seek=$(($2)) conv=notrunc status=none
+	local escaped= i
+
+	for ((i = 0; i < ${#3}; i += 2)); do
+		escaped+="\\x${3:i:2}"
+	done
+	printf "$escaped" | dd of="$1" bs=1 seek=$(($2)) conv=notrunc status=none
 }
 
 # make_kernel FILE [HEX]: a bzImage whose 64-bit entry is HEX, or an endless HLT.
 # 20 KiB, one setup sector, runs at 1 MiB, claims 1 MiB of memory. Little-endian.
 make_kernel() {
-	local file=$1 code=${2:-f4ebfd}
+	[[ -e $work/template ]] || make_template "$work/template"
+	cp "$work/template" "$1"
+	put "$1" 0x600 "${2:-$HALT}"
+}
 
-	truncate -s 0 "$file"
-	truncate -s 20480 "$file"
-	put "$file" 0x1f1 01		# setup_sects
-	put "$file" 0x1fe 55aa		# boot_flag
-	put "$file" 0x200 eb66		# jump: the header ends at 0x268
-	put "$file" 0x202 48647253	# HdrS
-	put "$file" 0x206 0f02		# version 2.15
-	put "$file" 0x211 01		# loadflags: LOADED_HIGH
-	put "$file" 0x22c ffffff7f	# initrd_addr_max
-	put "$file" 0x230 00001000	# kernel_alignment
-	put "$file" 0x236 0100		# xloadflags: 64-bit entry
-	put "$file" 0x238 ff070000	# cmdline_size
-	put "$file" 0x258 0000100000000000	# pref_address
-	put "$file" 0x260 00001000	# init_size
-	put "$file" 0x600 "$code"
+make_template() {
+	truncate -s 20480 "$1"
+	put "$1" 0x1f1 01		# setup_sects
+	put "$1" 0x1fe 55aa		# boot_flag
+	put "$1" 0x200 eb66		# jump: the header ends at 0x268
+	put "$1" 0x202 48647253		# HdrS
+	put "$1" 0x206 0f02		# version 2.15
+	put "$1" 0x211 01		# loadflags: LOADED_HIGH
+	put "$1" 0x22c ffffff7f		# initrd_addr_max
+	put "$1" 0x230 00001000		# kernel_alignment
+	put "$1" 0x236 0100		# xloadflags: 64-bit entry
+	put "$1" 0x238 ff070000		# cmdline_size
+	put "$1" 0x258 0000100000000000	# pref_address
+	put "$1" 0x260 00001000		# init_size
 }
 
 # Machine code to build entries from.
