@@ -8,8 +8,8 @@
  *
  * Sleeps with kicks enabled when the ring is empty; nothing else makes it wait. A
  * packet that cannot be sent (malformed, refused by the port, in memory that the owner
- * unmapped) is counted and its chain completed, so that it cannot stop the packets
- * behind it; vhost-net completes such chains, too.
+ * unmapped) is counted and its chain completed: it must not stop the packets behind
+ * it. vhost-net does the same with what its socket refuses.
  *
  * Runs in the queue's worker under the queue's lock. Entry point: rh_tx_process().
  */
