@@ -11,6 +11,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -180,6 +182,45 @@ TEST_F_TIMEOUT(owner, close_while_busy_releases_everything, 60)
 		ASSERT_TRUE(WIFEXITED(status) && !WEXITSTATUS(status));
 		expect_all_released(module, before);
 	}
+}
+
+/* An owner with a file of @folder in its memory, which keeps the file system busy. */
+static void map_and_be_owner(enum rig_flavour flavour, const char *folder, int ready)
+{
+	char path[100];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/file", folder);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ftruncate(fd, 4096));
+	ASSERT_NE(MAP_FAILED, mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0));
+	close(fd);
+	be_owner(flavour, ready);
+}
+
+TEST_F(owner, memory_of_a_killed_owner_is_freed)
+{
+	char folder[] = "/tmp/selftest-owner-XXXXXX";
+	int status = 0, ready[2];
+	char byte;
+	pid_t pid;
+
+	ASSERT_NE(NULL, mkdtemp(folder));
+	ASSERT_EQ(0, mount("tmpfs", folder, "tmpfs", 0, NULL));
+	ASSERT_EQ(0, pipe(ready));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		map_and_be_owner(variant->flavour, folder, ready[1]);
+	ASSERT_EQ(1, read(ready[0], &byte, 1));
+	/* That is what a mapping does. */
+	EXPECT_EQ(-1, umount(folder));
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, umount(folder));
+	umount2(folder, MNT_DETACH);
+	rmdir(folder);
 }
 
 static void load_module(const char *name)
