@@ -59,7 +59,9 @@
 	S(REJECT_BLK_TYPE, reject_blk_type)		/* request type not offered */ \
 	S(REJECT_BLK_RANGE, reject_blk_range)		/* sectors past the end of the disk */ \
 	S(REJECT_BLK_LENGTH, reject_blk_length)		/* length unaligned or above the limit */ \
-	S(REJECT_BLK_READONLY, reject_blk_readonly)	/* write to a read-only disk */
+	S(REJECT_BLK_READONLY, reject_blk_readonly)	/* write to a read-only disk */ \
+	S(STARTS_MAPPED, starts_mapped)			/* starts with the ring mapped into the kernel */ \
+	S(STARTS_UNMAPPED, starts_unmapped)		/* starts that left it to user copies */
 
 #define RINGHOST_STAT_ENUM(id, name) RINGHOST_STAT_##id,
 enum ringhost_vring_stat {

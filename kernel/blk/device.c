@@ -124,6 +124,8 @@ static const struct rh_dev_ops blk_ops = {
 	.features = BIT_ULL(VIRTIO_F_VERSION_1) |
 		    BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
 		    BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
+		    BIT_ULL(VIRTIO_F_RING_PACKED) |
+		    BIT_ULL(VIRTIO_F_IN_ORDER) |
 		    BIT_ULL(VIRTIO_BLK_F_SEG_MAX) |
 		    BIT_ULL(VIRTIO_BLK_F_RO) |
 		    BIT_ULL(VIRTIO_BLK_F_BLK_SIZE) |

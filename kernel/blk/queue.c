@@ -61,12 +61,14 @@ void rh_blk_queue_stop(struct rh_queue *queue)
 static bool begin_requests(struct rh_queue *queue)
 {
 	struct rh_chain chain;
+	struct rh_mark mark;
 	unsigned int i;
 	int ret;
 
 	for (i = 0; i < QUEUE_BUDGET; i++) {
 		if (queue->inflight >= QUEUE_INFLIGHT_MAX)
 			return false;
+		mark = rh_queue_mark(queue);
 		ret = rh_queue_pop(queue, &chain);
 		if (ret < 0)
 			return false;
@@ -75,7 +77,7 @@ static bool begin_requests(struct rh_queue *queue)
 				return false;
 			rh_queue_disable_kick(queue);
 		} else if (!rh_blk_request_start(rh_blk_queue_of(queue), &chain)) {
-			rh_queue_unpop(queue, 1);
+			rh_queue_rewind(queue, mark);
 			return false;
 		}
 	}

@@ -151,6 +151,16 @@ struct rh_queue {
 	u64 stats[RINGHOST_STAT_COUNT];
 };
 
+/**
+ * struct rh_mark - where a queue's next pop is; see rh_queue_rewind()
+ * @position: the ring's
+ * @inflight: the queue's
+ */
+struct rh_mark {
+	struct rh_position position;
+	unsigned int inflight;
+};
+
 /* Add to a counter that others may read meanwhile; the caller is its only writer. */
 static inline void rh_stat_add(u64 *stat, u64 n)
 {
@@ -177,7 +187,8 @@ void rh_queue_complete(struct rh_queue *queue, struct llist_head *done, struct l
 
 /* The rest is for the worker's callbacks: the queue's lock is held. */
 int rh_queue_pop(struct rh_queue *queue, struct rh_chain *chain);
-void rh_queue_unpop(struct rh_queue *queue, unsigned int chains);
+struct rh_mark rh_queue_mark(const struct rh_queue *queue);
+void rh_queue_rewind(struct rh_queue *queue, struct rh_mark mark);
 void rh_queue_push(struct rh_queue *queue, u16 head, u32 written);
 void rh_queue_publish(struct rh_queue *queue);
 void rh_queue_disable_kick(struct rh_queue *queue);

@@ -104,17 +104,27 @@ int rh_queue_pop(struct rh_queue *queue, struct rh_chain *chain)
 EXPORT_SYMBOL_GPL(rh_queue_pop);
 
 /**
- * rh_queue_unpop - give back the chains popped last, untouched
+ * rh_queue_mark - where the next pop is, for rh_queue_rewind()
  * @queue: the queue
- * @chains: how many; none of them was pushed
  */
-void rh_queue_unpop(struct rh_queue *queue, unsigned int chains)
+struct rh_mark rh_queue_mark(const struct rh_queue *queue)
+{
+	return (struct rh_mark) { rh_ring_position(&queue->ring), queue->inflight };
+}
+EXPORT_SYMBOL_GPL(rh_queue_mark);
+
+/**
+ * rh_queue_rewind - give back all chains popped since, untouched
+ * @queue: the queue; nothing was pushed since
+ * @mark: from rh_queue_mark()
+ */
+void rh_queue_rewind(struct rh_queue *queue, struct rh_mark mark)
 {
 	lockdep_assert_held(&queue->lock);
-	rh_ring_unpop(&queue->ring, chains);
-	queue->inflight -= chains;
+	rh_ring_rewind(&queue->ring, mark.position);
+	queue->inflight = mark.inflight;
 }
-EXPORT_SYMBOL_GPL(rh_queue_unpop);
+EXPORT_SYMBOL_GPL(rh_queue_rewind);
 
 /**
  * rh_queue_push - a popped chain is done
@@ -284,21 +294,73 @@ void rh_queue_set_features(struct rh_queue *queue, u64 features)
 	mutex_unlock(&queue->lock);
 }
 
-/* What the first start needs and later ones reuse. */
-static int queue_prepare(struct rh_queue *queue)
+/* The first start needs one, later ones reuse it. */
+static int prepare_worker(struct rh_queue *queue)
 {
 	char name[TASK_COMM_LEN];
 	struct rh_worker *worker;
 
-	if (!queue->worker) {
-		snprintf(name, sizeof(name), "rh-%s-%d/%u", queue->dev->ops->name,
-			 task_tgid_nr(current), queue->index);
-		worker = rh_worker_create(queue->dev->mm, name);
-		if (IS_ERR(worker))
-			return PTR_ERR(worker);
-		queue->worker = worker;
-	}
-	return rh_ring_alloc(&queue->ring);
+	if (queue->worker)
+		return 0;
+	snprintf(name, sizeof(name), "rh-%s-%d/%u", queue->dev->ops->name,
+		 task_tgid_nr(current), queue->index);
+	worker = rh_worker_create(queue->dev->mm, name);
+	if (IS_ERR(worker))
+		return PTR_ERR(worker);
+	queue->worker = worker;
+	return 0;
+}
+
+static void release_ring(struct rh_queue *queue)
+{
+	rh_ring_unmap(&queue->ring, queue->dev->mm);
+	rh_ring_free(&queue->ring);
+}
+
+/* Mapped if that is allowed; it works without. */
+static void map_ring(struct rh_queue *queue)
+{
+	if (rh_ring_map(&queue->ring, queue->dev->mm))
+		rh_queue_count(queue, STARTS_UNMAPPED, 1);
+	else
+		rh_queue_count(queue, STARTS_MAPPED, 1);
+}
+
+/**
+ * rh_queue_move_ring - put the ring's areas elsewhere
+ * @queue: the queue, in any state; its lock is held, the caller is the owner
+ * @at: has the new areas, unmapped
+ *
+ * A running queue goes on there at the same position.
+ */
+void rh_queue_move_ring(struct rh_queue *queue, const struct rh_ring *at)
+{
+	struct rh_ring *ring = &queue->ring;
+
+	lockdep_assert_held(&queue->lock);
+	rh_ring_unmap(ring, queue->dev->mm);
+	ring->desc = at->desc;
+	ring->driver = at->driver;
+	ring->device = at->device;
+	if (queue->state == RH_QUEUE_STOPPED)
+		return;
+	map_ring(queue);
+	rh_ring_forget(ring);
+	rh_queue_wake(queue);
+}
+
+static int prepare_ring(struct rh_queue *queue)
+{
+	int err;
+
+	err = rh_ring_alloc(&queue->ring);
+	if (err)
+		return err;
+	map_ring(queue);
+	err = rh_ring_resume(&queue->ring);
+	if (err)
+		release_ring(queue);
+	return err;
 }
 
 static int queue_start_locked(struct rh_queue *queue)
@@ -308,17 +370,23 @@ static int queue_start_locked(struct rh_queue *queue)
 
 	if (queue->state != RH_QUEUE_STOPPED)
 		return -EBUSY;
+	/* The format is what was negotiated when the queue starts, for as long as it runs. */
+	queue->ring.packed = rh_queue_has_feature(queue, VIRTIO_F_RING_PACKED);
+	queue->ring.in_order = rh_queue_has_feature(queue, VIRTIO_F_IN_ORDER);
 	if (!queue->memory || !rh_ring_addresses_ok(&queue->ring))
 		return -EFAULT;
-	err = queue_prepare(queue);
-	if (err)
-		return err;
-	err = rh_ring_resume(&queue->ring);
+	if (!rh_ring_base_ok(&queue->ring))
+		return -EINVAL;
+	err = prepare_worker(queue);
+	if (!err)
+		err = prepare_ring(queue);
 	if (err)
 		return err;
 	err = ops->start ? ops->start(queue) : 0;
-	if (err)
+	if (err) {
+		release_ring(queue);
 		return err;
+	}
 	queue->state = RH_QUEUE_RUNNING;
 	kick_start(queue);
 	return 0;
@@ -328,7 +396,7 @@ static int queue_start_locked(struct rh_queue *queue)
  * rh_queue_start - let the worker loose on the ring
  * @queue: the queue; dev->lock is held, the caller is the owner
  *
- * Return: 0; -EBUSY not stopped, -EFAULT no memory table or ring outside the process,
+ * Return: 0; -EBUSY not stopped, -EINVAL size or base not of the ring's format, -EFAULT no memory table or ring outside the process,
  * -ENOMEM, or what the backend's start() says.
  */
 int rh_queue_start(struct rh_queue *queue)
@@ -370,6 +438,9 @@ void rh_queue_stop(struct rh_queue *queue)
 	mutex_lock(&queue->lock);
 	if (queue->dev->ops->stop)
 		queue->dev->ops->stop(queue);
+	queue->ring.base = rh_ring_get_base(&queue->ring);
+	queue->ring.base_given = true;
+	release_ring(queue);
 	queue->state = RH_QUEUE_STOPPED;
 	mutex_unlock(&queue->lock);
 }
@@ -410,7 +481,6 @@ void rh_queue_reset(struct rh_queue *queue)
 	queue->error = NULL;
 	queue->kick = NULL;
 	queue->memory = NULL;
-	rh_ring_free(&queue->ring);
 	memset(&queue->ring, 0, sizeof(queue->ring));
 	mutex_unlock(&queue->lock);
 }

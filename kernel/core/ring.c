@@ -1,84 +1,60 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * (2) pop and (4) publish: the split virtqueue as the device sees it; virtio
- * 1.3, 2.7.
+ * (2) pop and (4) publish: a virtqueue as the device sees it, whatever its format.
  *
  * Everything here runs with the owner's mm in use and the queue's lock held: in
  * the worker, or in the ioctl that starts the queue. Nothing here knows queues,
- * devices or eventfds, and the file compiles unchanged in userspace, where the
- * unit tests live.
+ * devices or eventfds, and this file, split.c, packed.c and chain.c compile unchanged in
+ * userspace, where the unit tests live.
  *
  * The ring and all it points to may change under our feet. Each field is copied
  * once, checked, and only the copy is used. A content that is refused leaves the
  * name of the reject in ring->reject; queue.c breaks the queue for it.
+ *
+ *	pop ------> outstanding -- push --> pending -- stage --> staged -- publish --> the driver's
+ *	                 |                     ^
+ *	                 +-- order, until all popped earlier are pushed (IN_ORDER only)
  */
-#include <linux/errno.h>
-#include <linux/minmax.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
-#include <linux/virtio_byteorder.h>
 
-#include "../../uapi/ringhost.h"
 #include "ring.h"
 
-static int reject(struct rh_ring *ring, enum ringhost_vring_stat why)
+static int alloc_tables(struct rh_ring *ring)
 {
-	ring->reject = why;
-	return -EPROTO;
-}
+	const gfp_t gfp = GFP_KERNEL_ACCOUNT;
 
-static int ring_fault(struct rh_ring *ring)
-{
-	reject(ring, RINGHOST_STAT_REJECT_RING_FAULT);
-	return -EFAULT;
-}
-
-static u16 to_cpu16(const struct rh_ring *ring, __virtio16 value)
-{
-	return __virtio16_to_cpu(ring->little_endian, value);
-}
-
-static u32 to_cpu32(const struct rh_ring *ring, __virtio32 value)
-{
-	return __virtio32_to_cpu(ring->little_endian, value);
-}
-
-static u64 to_cpu64(const struct rh_ring *ring, __virtio64 value)
-{
-	return __virtio64_to_cpu(ring->little_endian, value);
-}
-
-static __virtio16 from_cpu16(const struct rh_ring *ring, u16 value)
-{
-	return __cpu_to_virtio16(ring->little_endian, value);
-}
-
-/* With EVENT_IDX the word behind the avail ring: when the driver wants a call. */
-static __virtio16 __user *used_event(const struct rh_ring *ring)
-{
-	return &ring->avail->ring[ring->num];
-}
-
-/* With EVENT_IDX the word behind the used ring: when we want a kick. */
-static __virtio16 __user *avail_event(const struct rh_ring *ring)
-{
-	return (__virtio16 __user *)&ring->used->ring[ring->num];
+	ring->iov = kvmalloc_array(RH_CHAIN_MAX, sizeof(*ring->iov), gfp);
+	ring->table = kvmalloc_array(RH_CHAIN_MAX, sizeof(struct vring_desc), gfp);
+	if (!ring->iov || !ring->table)
+		return -ENOMEM;
+	if (ring->packed) {
+		ring->slots = kvmalloc_array(ring->num, sizeof(*ring->slots), gfp);
+		if (!ring->slots)
+			return -ENOMEM;
+	}
+	if (ring->in_order) {
+		ring->order = kvmalloc_array(ring->num, sizeof(*ring->order), gfp);
+		ring->order_of = kvmalloc_array(ring->num, sizeof(*ring->order_of),
+						gfp | __GFP_ZERO);
+		if (!ring->order || !ring->order_of)
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 /**
- * rh_ring_alloc - make room for one chain
- * @ring: the ring; its room may exist already
+ * rh_ring_alloc - make room for what a ring of this size and format needs
+ * @ring: the ring
  *
  * Return: 0 or -ENOMEM.
  */
 int rh_ring_alloc(struct rh_ring *ring)
 {
-	if (!ring->iov)
-		ring->iov = kvmalloc_array(RH_CHAIN_MAX, sizeof(*ring->iov), GFP_KERNEL_ACCOUNT);
-	if (!ring->table)
-		ring->table = kvmalloc_array(RH_CHAIN_MAX, sizeof(*ring->table),
-					     GFP_KERNEL_ACCOUNT);
-	return ring->iov && ring->table ? 0 : -ENOMEM;
+	int err = alloc_tables(ring);
+
+	if (err)
+		rh_ring_free(ring);
+	return err;
 }
 
 /**
@@ -89,235 +65,146 @@ void rh_ring_free(struct rh_ring *ring)
 {
 	kvfree(ring->iov);
 	kvfree(ring->table);
+	kvfree(ring->slots);
+	kvfree(ring->order);
+	kvfree(ring->order_of);
 	ring->iov = NULL;
 	ring->table = NULL;
+	ring->slots = NULL;
+	ring->order = NULL;
+	ring->order_of = NULL;
+}
+
+static size_t ring_bytes(const struct rh_ring *ring, size_t *driver, size_t *device)
+{
+	return ring->packed ? rh_packed_bytes(ring->num, driver, device) :
+			      rh_split_bytes(ring->num, driver, device);
+}
+
+/**
+ * rh_ring_base_ok - whether the ring's size and base suit its format
+ * @ring: the ring
+ */
+bool rh_ring_base_ok(const struct rh_ring *ring)
+{
+	if (!ring->packed)
+		return !(ring->num & (ring->num - 1)) && ring->base <= U16_MAX;
+	return (ring->base & (RH_PACKED_WRAP - 1)) < ring->num &&
+	       (ring->base >> 16 & (RH_PACKED_WRAP - 1)) < ring->num;
 }
 
 /**
  * rh_ring_addresses_ok - whether the ring may be touched at all
  * @ring: the ring
  *
- * Return: true if its size is set and its three parts lie in the owner's half of the
+ * Return: true if its size is set and its areas lie in the owner's half of the
  * address space. Whether memory is there shows on access.
  */
 bool rh_ring_addresses_ok(const struct rh_ring *ring)
 {
-	const size_t event = sizeof(__virtio16);
+	size_t desc, driver, device;
 
-	return ring->num &&
-	       access_ok(ring->desc, array_size(ring->num, sizeof(*ring->desc))) &&
-	       access_ok(ring->avail, struct_size(ring->avail, ring, ring->num) + event) &&
-	       access_ok(ring->used, struct_size(ring->used, ring, ring->num) + event);
+	desc = ring_bytes(ring, &driver, &device);
+	return ring->num && access_ok(ring->desc.user, desc) &&
+	       access_ok(ring->driver.user, driver) && access_ok(ring->device.user, device);
 }
 
 /**
- * rh_ring_resume - take up work where the ring's memory says it was left
- * @ring: the ring; @avail_next is set
+ * rh_ring_map - reach the ring through kernel mappings
+ * @ring: the ring
+ * @mm: the owner's memory, which is current->mm
+ *
+ * Return: 0 if all three areas are mapped, else an error, and none is.
+ */
+int rh_ring_map(struct rh_ring *ring, struct mm_struct *mm)
+{
+	size_t desc, driver, device;
+	int err;
+
+	desc = ring_bytes(ring, &driver, &device);
+	err = rh_area_map(&ring->desc, mm, desc);
+	if (!err)
+		err = rh_area_map(&ring->driver, mm, driver);
+	if (!err)
+		err = rh_area_map(&ring->device, mm, device);
+	if (err)
+		rh_ring_unmap(ring, mm);
+	return err;
+}
+
+/**
+ * rh_ring_unmap - undo rh_ring_map()
+ * @ring: the ring, mapped or not
+ * @mm: as then
+ */
+void rh_ring_unmap(struct rh_ring *ring, struct mm_struct *mm)
+{
+	rh_area_unmap(&ring->desc, mm);
+	rh_area_unmap(&ring->driver, mm);
+	rh_area_unmap(&ring->device, mm);
+}
+
+/**
+ * rh_ring_resume - take up work where it was left
+ * @ring: the ring; allocated, its areas in place
  *
  * Return: 0 or -EFAULT.
  */
 int rh_ring_resume(struct rh_ring *ring)
 {
-	__virtio16 index;
+	int err = ring->packed ? rh_packed_resume(ring) : rh_split_resume(ring);
 
-	if (get_user(index, &ring->used->idx))
-		return -EFAULT;
-	ring->used_next = to_cpu16(ring, index);
-	ring->used_signalled_valid = false;
+	if (err)
+		return err;
 	ring->pending_count = 0;
 	ring->staged = 0;
+	ring->staged_chains = 0;
 	ring->outstanding = 0;
-	rh_ring_rewind(ring, ring->avail_next);
+	ring->uncalled = 0;
+	ring->call_first = true;
+	ring->order_first = 0;
+	ring->order_count = 0;
+	rh_ring_forget(ring);
 	return rh_ring_disable_kick(ring);
 }
 
 /**
- * rh_ring_rewind - forget what was read ahead
+ * rh_ring_get_base - where the ring stands, as VHOST_GET_VRING_BASE has it
  * @ring: the ring
- * @avail_next: avail index of the next chain to pop
  */
-void rh_ring_rewind(struct rh_ring *ring, u16 avail_next)
+u32 rh_ring_get_base(const struct rh_ring *ring)
 {
-	ring->avail_next = avail_next;
-	ring->avail_seen = avail_next;
+	return ring->packed ? ring->avail_next | (u32)ring->used_next << 16 : ring->avail_next;
+}
+
+/**
+ * rh_ring_forget - drop what was read ahead: the ring's memory is another one
+ * @ring: the ring
+ */
+void rh_ring_forget(struct rh_ring *ring)
+{
+	ring->avail_seen = ring->avail_next;
 	ring->heads_count = 0;
 }
 
-static bool head_is_cached(const struct rh_ring *ring)
+/* Whether a chain of this name is still held; only the first one can be told to be done. */
+static bool order_holds(const struct rh_ring *ring, u16 head)
 {
-	return (u16)(ring->avail_next - ring->heads_first) < ring->heads_count;
+	unsigned int index = ring->order_of[head];
+	unsigned int age = (index + ring->num - ring->order_first) % ring->num;
+
+	return age < ring->order_count && ring->order[index].used.head == head;
 }
 
-/* Copy as many heads as one access gives: up to a batch, up to the ring's end. */
-static int read_heads(struct rh_ring *ring)
+static int order_pop(struct rh_ring *ring, u16 head, u16 slots)
 {
-	u16 slot = ring->avail_next & (ring->num - 1);
-	unsigned int count = (u16)(ring->avail_seen - ring->avail_next);
+	unsigned int index = (ring->order_first + ring->order_count) % ring->num;
 
-	count = min3(count, ring->num - slot, (unsigned int)RH_RING_BATCH);
-	if (copy_from_user(ring->heads, &ring->avail->ring[slot], count * sizeof(ring->heads[0])))
-		return ring_fault(ring);
-	ring->heads_first = ring->avail_next;
-	ring->heads_count = count;
-	return 1;
-}
-
-/* 1: the head at avail_next is in ring->heads; 0: the driver has offered no more. */
-static int fetch_heads(struct rh_ring *ring)
-{
-	__virtio16 index;
-
-	if (head_is_cached(ring))
-		return 1;
-	if (ring->avail_seen == ring->avail_next) {
-		if (get_user(index, &ring->avail->idx))
-			return ring_fault(ring);
-		ring->avail_seen = to_cpu16(ring, index);
-		if (ring->avail_seen == ring->avail_next)
-			return 0;
-		if ((u16)(ring->avail_seen - ring->avail_next) > ring->num) {
-			ring->avail_seen = ring->avail_next;
-			return reject(ring, RINGHOST_STAT_REJECT_AVAIL_INDEX);
-		}
-		/*
-		 * Heads and descriptors are read after the index that announced
-		 * them; pairs with the driver's write barrier before it moves
-		 * avail->idx (virtio 1.3, 2.7.13.3).
-		 */
-		smp_rmb();
-	}
-	return read_heads(ring);
-}
-
-/* A descriptor, its byte order settled. */
-struct descriptor {
-	u64 address;
-	u32 length;
-	u16 flags;
-	u16 next;
-};
-
-static struct descriptor decode(const struct rh_ring *ring, const struct vring_desc *raw)
-{
-	return (struct descriptor) {
-		.address = to_cpu64(ring, raw->addr),
-		.length = to_cpu32(ring, raw->len),
-		.flags = to_cpu16(ring, raw->flags),
-		.next = to_cpu16(ring, raw->next),
-	};
-}
-
-static unsigned int chain_ranges(const struct rh_chain *chain)
-{
-	return chain->out_count + chain->in_count;
-}
-
-/* Translate one buffer and append it to the chain. */
-static int add_buffer(struct rh_ring *ring, const struct rh_memory *memory, struct rh_chain *chain,
-		      const struct descriptor *desc)
-{
-	unsigned int used = chain_ranges(chain);
-	int count;
-
-	if (!desc->length)
-		return reject(ring, RINGHOST_STAT_REJECT_ZERO_LENGTH);
-	if (++chain->descriptors > RH_CHAIN_MAX)
-		return reject(ring, RINGHOST_STAT_REJECT_CHAIN_LENGTH);
-	if (!(desc->flags & VRING_DESC_F_WRITE) && chain->in_count)
-		return reject(ring, RINGHOST_STAT_REJECT_ORDER);
-	count = rh_memory_translate(memory, &ring->region_hint, desc->address, desc->length,
-				    ring->iov + used, RH_CHAIN_MAX - used);
-	if (count == -ENOBUFS)
-		return reject(ring, RINGHOST_STAT_REJECT_CHAIN_LENGTH);
-	if (count < 0)
-		return reject(ring, RINGHOST_STAT_REJECT_ADDRESS);
-	if (desc->flags & VRING_DESC_F_WRITE) {
-		chain->in_count += count;
-		chain->in_bytes += desc->length;
-	} else {
-		chain->out_count += count;
-		chain->out_bytes += desc->length;
-	}
-	return 0;
-}
-
-/* Copy a whole indirect table to ring->table; returns its number of descriptors. */
-static int read_table(struct rh_ring *ring, const struct rh_memory *memory,
-		      const struct rh_chain *chain, const struct descriptor *desc)
-{
-	unsigned int used = chain_ranges(chain);
-	unsigned int size = desc->length / sizeof(*ring->table);
-	struct iovec *pieces = ring->iov + used;	/* free until the first buffer is added */
-	void *to = ring->table;
-	int count, i;
-
-	if (!ring->indirect)
-		return reject(ring, RINGHOST_STAT_REJECT_INDIRECT_FEATURE);
-	if (desc->flags & VRING_DESC_F_NEXT)
-		return reject(ring, RINGHOST_STAT_REJECT_INDIRECT_NESTED);
-	if (!size || desc->length % sizeof(*ring->table) || size > RH_CHAIN_MAX)
-		return reject(ring, RINGHOST_STAT_REJECT_INDIRECT_SIZE);
-	count = rh_memory_translate(memory, &ring->region_hint, desc->address, desc->length,
-				    pieces, RH_CHAIN_MAX - used);
-	if (count < 0)
-		return reject(ring, RINGHOST_STAT_REJECT_ADDRESS);
-	for (i = 0; i < count; i++) {
-		if (copy_from_user(to, pieces[i].iov_base, pieces[i].iov_len))
-			return reject(ring, RINGHOST_STAT_REJECT_ADDRESS);
-		to += pieces[i].iov_len;
-	}
-	return size;
-}
-
-static int walk_table(struct rh_ring *ring, const struct rh_memory *memory, struct rh_chain *chain,
-		      const struct descriptor *indirect)
-{
-	int size = read_table(ring, memory, chain, indirect);
-	unsigned int visited = 0, next = 0;
-	struct descriptor desc;
-	int err;
-
-	if (size < 0)
-		return size;
-	do {
-		if (next >= size)
-			return reject(ring, RINGHOST_STAT_REJECT_NEXT);
-		if (visited++ == size)
-			return reject(ring, RINGHOST_STAT_REJECT_CHAIN_LENGTH);
-		desc = decode(ring, &ring->table[next]);
-		if (desc.flags & VRING_DESC_F_INDIRECT)
-			return reject(ring, RINGHOST_STAT_REJECT_INDIRECT_NESTED);
-		err = add_buffer(ring, memory, chain, &desc);
-		if (err)
-			return err;
-		next = desc.next;
-	} while (desc.flags & VRING_DESC_F_NEXT);
-	return 0;
-}
-
-static int walk_chain(struct rh_ring *ring, const struct rh_memory *memory, struct rh_chain *chain)
-{
-	unsigned int visited = 0, next = chain->head;
-	struct vring_desc raw;
-	struct descriptor desc;
-	int err;
-
-	do {
-		if (next >= ring->num)
-			return reject(ring, visited ? RINGHOST_STAT_REJECT_NEXT :
-						      RINGHOST_STAT_REJECT_HEAD);
-		if (visited++ == ring->num)
-			return reject(ring, RINGHOST_STAT_REJECT_CHAIN_LENGTH);
-		if (copy_from_user(&raw, &ring->desc[next], sizeof(raw)))
-			return ring_fault(ring);
-		desc = decode(ring, &raw);
-		err = desc.flags & VRING_DESC_F_INDIRECT ? walk_table(ring, memory, chain, &desc) :
-							   add_buffer(ring, memory, chain, &desc);
-		if (err)
-			return err;
-		next = desc.next;
-		/* walk_table() has refused a table that is not the chain's last descriptor. */
-	} while (desc.flags & VRING_DESC_F_NEXT);
+	if (order_holds(ring, head))
+		return rh_ring_reject(ring, RINGHOST_STAT_REJECT_HEAD);
+	ring->order[index] = (struct rh_order) { .used = { .head = head, .slots = slots } };
+	ring->order_of[head] = index;
+	ring->order_count++;
 	return 0;
 }
 
@@ -328,62 +215,96 @@ static int walk_chain(struct rh_ring *ring, const struct rh_memory *memory, stru
  * @chain: receives the chain; valid until the next pop
  *
  * Return: 1 with a chain, 0 without; -EPROTO or -EFAULT: refused, ring->reject says why
- * and the position has not moved.
+ * and the ring is of no use until it is resumed.
  */
 int rh_ring_pop(struct rh_ring *ring, const struct rh_memory *memory, struct rh_chain *chain)
 {
-	int ret = fetch_heads(ring);
+	int slots;
 
-	if (ret <= 0)
-		return ret;
-	/* The driver reuses descriptors that it has not got back. */
+	*chain = (struct rh_chain) { 0 };
+	slots = ring->packed ? rh_packed_pop(ring, memory, chain) :
+			       rh_split_pop(ring, memory, chain);
+	if (slots <= 0)
+		return slots;
+	/* The driver reuses entries that it has not got back. */
 	if (ring->outstanding == ring->num)
-		return reject(ring, RINGHOST_STAT_REJECT_AVAIL_INDEX);
-	*chain = (struct rh_chain) {
-		.head = to_cpu16(ring, ring->heads[(u16)(ring->avail_next - ring->heads_first)]),
-	};
-	ret = walk_chain(ring, memory, chain);
-	if (ret)
-		return ret;
+		return rh_ring_reject(ring, RINGHOST_STAT_REJECT_AVAIL_INDEX);
+	if (ring->in_order) {
+		int err = order_pop(ring, chain->head, slots);
+
+		if (err)
+			return err;
+	}
+	ring->outstanding++;
 	chain->out = ring->iov;
 	chain->in = ring->iov + chain->out_count;
-	ring->avail_next++;
-	ring->outstanding++;
 	return 1;
 }
 
 /**
- * rh_ring_unpop - give the chains popped last back, to be popped again
+ * rh_ring_position - where the next pop is, for rh_ring_rewind()
  * @ring: the ring
- * @chains: how many
  */
-void rh_ring_unpop(struct rh_ring *ring, unsigned int chains)
+struct rh_position rh_ring_position(const struct rh_ring *ring)
 {
-	ring->avail_next -= chains;
-	ring->outstanding -= chains;
+	return (struct rh_position) {
+		.avail = ring->avail_next,
+		.outstanding = ring->outstanding,
+		.order_count = ring->order_count,
+	};
 }
 
-/* Write the pending entries behind those already in the used ring, for later publication. */
-static int stage_pending(struct rh_ring *ring)
+/**
+ * rh_ring_rewind - give back all chains popped since, to be popped again
+ * @ring: the ring; nothing was pushed since
+ * @position: from rh_ring_position()
+ */
+void rh_ring_rewind(struct rh_ring *ring, struct rh_position position)
 {
-	u16 slot = (ring->used_next + ring->staged) & (ring->num - 1);
-	unsigned int count = ring->pending_count;
-	unsigned int first = min(count, ring->num - slot);
+	ring->avail_next = position.avail;
+	ring->outstanding = position.outstanding;
+	ring->order_count = position.order_count;
+}
+
+static int stage(struct rh_ring *ring)
+{
+	int err = ring->packed ? rh_packed_stage(ring) : rh_split_stage(ring);
 
 	ring->pending_count = 0;
-	if (copy_to_user(&ring->used->ring[slot], ring->pending,
-			 first * sizeof(ring->pending[0])) ||
-	    copy_to_user(ring->used->ring, ring->pending + first,
-			 (count - first) * sizeof(ring->pending[0])))
-		return ring_fault(ring);
-	ring->staged += count;
+	return err;
+}
+
+static int add_pending(struct rh_ring *ring, const struct rh_used *used)
+{
+	ring->pending[ring->pending_count++] = *used;
+	return ring->pending_count == RH_RING_BATCH ? stage(ring) : 0;
+}
+
+/* Note the chain, and let go of all those at the front that are done. */
+static int order_push(struct rh_ring *ring, const struct rh_used *used)
+{
+	struct rh_order *order = &ring->order[ring->order_of[used->head]];
+	int err;
+
+	order->used.written = used->written;
+	order->done = true;
+	while (ring->order_count) {
+		order = &ring->order[ring->order_first];
+		if (!order->done)
+			break;
+		err = add_pending(ring, &order->used);
+		if (err)
+			return err;
+		ring->order_first = (ring->order_first + 1) % ring->num;
+		ring->order_count--;
+	}
 	return 0;
 }
 
 /**
  * rh_ring_push - note a chain as used; the driver sees it with rh_ring_publish()
  * @ring: the ring
- * @head: the chain's head
+ * @head: the chain's name
  * @written: bytes written to its buffers
  *
  * However many are pushed, they appear at once: a packet in many buffers needs that.
@@ -392,36 +313,32 @@ static int stage_pending(struct rh_ring *ring)
  */
 int rh_ring_push(struct rh_ring *ring, u16 head, u32 written)
 {
-	ring->pending[ring->pending_count++] = (struct vring_used_elem) {
-		.id = __cpu_to_virtio32(ring->little_endian, head),
-		.len = __cpu_to_virtio32(ring->little_endian, written),
+	struct rh_used used = {
+		.head = head,
+		.slots = ring->packed ? ring->slots[head] : 1,
+		.written = written,
 	};
-	return ring->pending_count == RH_RING_BATCH ? stage_pending(ring) : 0;
+
+	return ring->in_order ? order_push(ring, &used) : add_pending(ring, &used);
 }
 
 /**
- * rh_ring_publish - make what was pushed visible with one index write
- * @ring: the ring
+ * rh_ring_publish - make what was pushed visible at once
+ * @ring: the ring; rh_ring_has_unpublished()
  *
  * Return: 0 or -EFAULT.
  */
 int rh_ring_publish(struct rh_ring *ring)
 {
-	int err = stage_pending(ring);
+	int err = stage(ring);
 
-	if (err)
-		return err;
-	ring->used_next += ring->staged;
-	ring->outstanding -= ring->staged;
+	if (!err && ring->staged_chains)
+		err = ring->packed ? rh_packed_publish(ring) : rh_split_publish(ring);
+	ring->outstanding -= ring->staged_chains;
+	ring->uncalled += ring->staged;
 	ring->staged = 0;
-	/*
-	 * Buffers and entries before the index; pairs with the driver's read
-	 * barrier after it has seen used->idx move (virtio 1.3, 2.7.14).
-	 */
-	smp_wmb();
-	if (put_user(from_cpu16(ring, ring->used_next), &ring->used->idx))
-		return ring_fault(ring);
-	return 0;
+	ring->staged_chains = 0;
+	return err;
 }
 
 /**
@@ -432,43 +349,32 @@ int rh_ring_publish(struct rh_ring *ring)
  */
 int rh_ring_needs_call(struct rh_ring *ring)
 {
-	u16 previous = ring->used_signalled;
-	bool valid = ring->used_signalled_valid;
-	__virtio16 word;
+	int ret;
 
 	/*
-	 * The index is visible before the driver's wish is read; pairs with the
-	 * driver's full barrier between wishing and looking at used->idx again
-	 * (virtio 1.3, 2.7.7 and 2.7.10).
+	 * What was published is visible before the driver's wish is read; pairs with the
+	 * driver's full barrier between wishing and looking at the ring again
+	 * (virtio 1.3, 2.7.7 and 2.7.10; 2.8.10).
 	 */
 	smp_mb();
-	if (!ring->event_idx) {
-		if (get_user(word, &ring->avail->flags))
-			return ring_fault(ring);
-		return !(to_cpu16(ring, word) & VRING_AVAIL_F_NO_INTERRUPT);
-	}
-	if (get_user(word, used_event(ring)))
-		return ring_fault(ring);
-	ring->used_signalled = ring->used_next;
-	ring->used_signalled_valid = true;
-	return !valid || vring_need_event(to_cpu16(ring, word), ring->used_next, previous);
+	ret = ring->packed ? rh_packed_needs_call(ring) : rh_split_needs_call(ring);
+	/* The wish may be older than the start: with an event index it may never come true. */
+	if (!ret && ring->event_idx && ring->call_first)
+		ret = 1;
+	ring->uncalled = 0;
+	ring->call_first = false;
+	return ret;
 }
 
 /**
  * rh_ring_disable_kick - tell the driver that kicks are a waste
  * @ring: the ring
  *
- * With EVENT_IDX there is nothing to do: the event index stays behind.
- *
  * Return: 0 or -EFAULT.
  */
 int rh_ring_disable_kick(struct rh_ring *ring)
 {
-	if (ring->event_idx)
-		return 0;
-	if (put_user(from_cpu16(ring, VRING_USED_F_NO_NOTIFY), &ring->used->flags))
-		return ring_fault(ring);
-	return 0;
+	return ring->packed ? rh_packed_disable_kick(ring) : rh_split_disable_kick(ring);
 }
 
 /**
@@ -476,25 +382,10 @@ int rh_ring_disable_kick(struct rh_ring *ring)
  * @ring: the ring
  *
  * Return: 1 if the driver has offered chains that rh_ring_pop() has not seen yet, so no
- * kick may come for them; 0 if not; -EFAULT. Chains given back by rh_ring_unpop() have
+ * kick may come for them; 0 if not; -EFAULT. Chains given back by rh_ring_rewind() have
  * been seen: who waits for more of them does not spin.
  */
 int rh_ring_enable_kick(struct rh_ring *ring)
 {
-	__virtio16 index;
-	int fault;
-
-	fault = ring->event_idx ? put_user(from_cpu16(ring, ring->avail_seen), avail_event(ring)) :
-				  put_user(from_cpu16(ring, 0), &ring->used->flags);
-	if (fault)
-		return ring_fault(ring);
-	/*
-	 * Our wish is visible before the index is read; pairs with the driver's
-	 * full barrier between moving avail->idx and reading the wish (virtio
-	 * 1.3, 2.7.13.4).
-	 */
-	smp_mb();
-	if (get_user(index, &ring->avail->idx))
-		return ring_fault(ring);
-	return to_cpu16(ring, index) != ring->avail_seen;
+	return ring->packed ? rh_packed_enable_kick(ring) : rh_split_enable_kick(ring);
 }

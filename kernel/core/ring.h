@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * (2) and (4): the split virtqueue as the device sees it; virtio 1.3, 2.7. See
- * ring.c.
+ * (2) and (4): a virtqueue as the device sees it, in either format; virtio 1.3,
+ * 2.7 and 2.8. ring.c is the face; split.c and packed.c are the formats and
+ * mirror each other; chain.c walks descriptors.
  */
 #ifndef RH_RING_H
 #define RH_RING_H
@@ -10,6 +11,8 @@
 #include <linux/uio.h>
 #include <linux/virtio_ring.h>
 
+#include "../../uapi/ringhost.h"
+#include "area.h"
 #include "memory.h"
 
 /* Largest ring; virtio 1.3, 2.7. */
@@ -18,10 +21,13 @@
 #define RH_CHAIN_MAX UIO_MAXIOV
 /* Heads fetched, and used entries written, with one access. */
 #define RH_RING_BATCH 64
+/* The wrap counter's bit in a packed ring's position. */
+#define RH_PACKED_WRAP 0x8000
 
 /**
  * struct rh_chain - one descriptor chain, translated
- * @head: its first descriptor's index: what rh_queue_push() wants back
+ * @head: names the chain: what rh_ring_push() wants back; split: its first descriptor's
+ *	index, packed: its buffer ID
  * @out: ranges the driver filled for the device to read; user addresses
  * @in: ranges the device shall write; follow @out in the same array
  * @out_count: ranges in @out
@@ -44,65 +50,135 @@ struct rh_chain {
 };
 
 /**
- * struct rh_ring - the device's side of one split ring
- * @num: entries; a power of two
- * @desc: descriptor table, in the owner's memory
- * @avail: the driver's ring
- * @used: the device's ring
- * @little_endian: byte order of everything in the ring
+ * struct rh_used - a chain to be given back
+ * @head: its name
+ * @slots: entries of the ring that it takes; split: 1, packed: its descriptors
+ * @written: bytes written to its buffers
+ */
+struct rh_used {
+	u16 head;
+	u16 slots;
+	u32 written;
+};
+
+/**
+ * struct rh_order - a chain popped from a ring that is used in order
+ * @used: what will be given back
+ * @done: it was pushed
+ */
+struct rh_order {
+	struct rh_used used;
+	bool done;
+};
+
+/**
+ * struct rh_position - where a ring's next pop is; see rh_ring_rewind()
+ * @avail: ring->avail_next
+ * @outstanding: ring->outstanding
+ * @order_count: ring->order_count
+ */
+struct rh_position {
+	u16 avail;
+	unsigned int outstanding;
+	unsigned int order_count;
+};
+
+/**
+ * struct rh_ring - the device's side of one ring
+ *
+ * Set before the start:
+ * @num: entries; split: a power of two
+ * @base: position to start at, as VHOST_SET_VRING_BASE has it
+ * @base_given: @base was set; else the ring starts as the driver initialises it
+ * @packed: VIRTIO_F_RING_PACKED was negotiated
+ * @in_order: VIRTIO_F_IN_ORDER was negotiated
  * @event_idx: VIRTIO_RING_F_EVENT_IDX was negotiated
  * @indirect: VIRTIO_RING_F_INDIRECT_DESC was negotiated
- * @avail_seen: the driver's index when last read
- * @avail_next: index of the next entry to pop
- * @heads: entries read ahead: those from @heads_first on, @heads_count of them
- * @heads_first: avail index of heads[0]
- * @heads_count: valid entries in @heads
- * @outstanding: chains popped and not yet published; never more than @num, so that staged
- *	entries fit the used ring whatever the driver does
- * @used_next: the used index as published: where the next batch begins
- * @used_signalled: @used_next when the driver was last signalled
- * @used_signalled_valid: @used_signalled means something
- * @pending: used entries pushed and not yet written to the used ring
+ * @little_endian: byte order of everything in the ring
+ * @desc: the descriptor area; packed: the ring itself
+ * @driver: the driver area; split: the avail ring
+ * @device: the device area; split: the used ring
+ *
+ * A position is a free-running index in a split ring; in a packed one the entry's number
+ * and, in bit 15, the wrap counter.
+ *
+ * @avail_next: position of the next chain to pop
+ * @avail_seen: position up to which the driver is known to have offered chains
+ * @heads: split: avail entries read ahead
+ * @heads_first: split: position of heads[0]
+ * @heads_count: split: valid entries in @heads
+ * @outstanding: chains popped and not yet published; never more than @num, so that a
+ *	driver that cheats cannot make us hold ever more
+ * @used_next: position of the next used entry to publish
+ * @pending: chains pushed and not yet written to the ring
  * @pending_count: valid entries in @pending
- * @staged: entries written to the used ring from @used_next on, not yet published
+ * @staged: ring entries written from @used_next on, and not yet published
+ * @staged_chains: the chains they are of
+ * @staged_flags: packed: flags to be written last, to publish the first staged entry
+ * @uncalled: ring entries published since the last decision about a call
+ * @call_first: no decision has been made since the start
+ * @slots: packed: ring entries taken by the chain of a buffer ID
+ * @order: in order: chains popped and not yet pending, the oldest at @order_first
+ * @order_of: in order: index in @order of the chain of a head
+ * @order_first: index of the oldest, modulo @num
+ * @order_count: valid entries
  * @iov: room for one chain's ranges, RH_CHAIN_MAX of them
- * @table: room for one indirect table, RH_CHAIN_MAX descriptors
+ * @table: room for one indirect table, RH_CHAIN_MAX descriptors of either format
  * @region_hint: where the last translation hit
  * @reject: what rh_ring_pop() refused: an enum ringhost_vring_stat
  */
 struct rh_ring {
 	unsigned int num;
-	struct vring_desc __user *desc;
-	struct vring_avail __user *avail;
-	struct vring_used __user *used;
-	bool little_endian;
+	u32 base;
+	bool base_given;
+	bool packed;
+	bool in_order;
 	bool event_idx;
 	bool indirect;
-	u16 avail_seen;
+	bool little_endian;
+	struct rh_area desc;
+	struct rh_area driver;
+	struct rh_area device;
+
 	u16 avail_next;
+	u16 avail_seen;
 	__virtio16 heads[RH_RING_BATCH];
 	u16 heads_first;
 	unsigned int heads_count;
 	unsigned int outstanding;
 	u16 used_next;
-	u16 used_signalled;
-	bool used_signalled_valid;
-	struct vring_used_elem pending[RH_RING_BATCH];
+	struct rh_used pending[RH_RING_BATCH];
 	unsigned int pending_count;
 	unsigned int staged;
+	unsigned int staged_chains;
+	u16 staged_flags;
+	unsigned int uncalled;
+	bool call_first;
+	u16 *slots;
+	struct rh_order *order;
+	u16 *order_of;
+	unsigned int order_first;
+	unsigned int order_count;
 	struct iovec *iov;
-	struct vring_desc *table;
+	void *table;
 	unsigned int region_hint;
 	int reject;
 };
 
+/* ---- ring.c ---- */
+
 int rh_ring_alloc(struct rh_ring *ring);
 void rh_ring_free(struct rh_ring *ring);
+bool rh_ring_base_ok(const struct rh_ring *ring);
+int rh_ring_map(struct rh_ring *ring, struct mm_struct *mm);
+void rh_ring_unmap(struct rh_ring *ring, struct mm_struct *mm);
 bool rh_ring_addresses_ok(const struct rh_ring *ring);
 int rh_ring_resume(struct rh_ring *ring);
-void rh_ring_rewind(struct rh_ring *ring, u16 avail_next);
+u32 rh_ring_get_base(const struct rh_ring *ring);
+void rh_ring_forget(struct rh_ring *ring);
 int rh_ring_pop(struct rh_ring *ring, const struct rh_memory *memory, struct rh_chain *chain);
-void rh_ring_unpop(struct rh_ring *ring, unsigned int chains);
+struct rh_position rh_ring_position(const struct rh_ring *ring);
+void rh_ring_rewind(struct rh_ring *ring, struct rh_position position);
 int rh_ring_push(struct rh_ring *ring, u16 head, u32 written);
 int rh_ring_publish(struct rh_ring *ring);
 int rh_ring_needs_call(struct rh_ring *ring);
@@ -112,7 +188,60 @@ int rh_ring_enable_kick(struct rh_ring *ring);
 /* Whether rh_ring_publish() has anything to do. */
 static inline bool rh_ring_has_unpublished(const struct rh_ring *ring)
 {
-	return ring->pending_count || ring->staged;
+	return ring->pending_count || ring->staged_chains;
 }
+
+/* ---- for the formats ---- */
+
+/* Refuse the ring's content and say why. */
+static inline int rh_ring_reject(struct rh_ring *ring, enum ringhost_vring_stat why)
+{
+	ring->reject = why;
+	return -EPROTO;
+}
+
+/* The ring's own memory is gone. */
+static inline int rh_ring_fault(struct rh_ring *ring)
+{
+	rh_ring_reject(ring, RINGHOST_STAT_REJECT_RING_FAULT);
+	return -EFAULT;
+}
+
+/**
+ * struct rh_descriptor - a descriptor of either format, copied, its byte order settled
+ * @address: guest-physical
+ * @length: bytes
+ * @flags: VRING_DESC_F_*
+ * @link: split: index of the next one; packed: buffer ID
+ */
+struct rh_descriptor {
+	u64 address;
+	u32 length;
+	u16 flags;
+	u16 link;
+};
+
+int rh_chain_add(struct rh_ring *ring, const struct rh_memory *memory, struct rh_chain *chain,
+		 const struct rh_descriptor *desc);
+int rh_chain_read_table(struct rh_ring *ring, const struct rh_memory *memory,
+			const struct rh_chain *chain, const struct rh_descriptor *desc);
+
+size_t rh_split_bytes(unsigned int num, size_t *driver, size_t *device);
+int rh_split_resume(struct rh_ring *ring);
+int rh_split_pop(struct rh_ring *ring, const struct rh_memory *memory, struct rh_chain *chain);
+int rh_split_stage(struct rh_ring *ring);
+int rh_split_publish(struct rh_ring *ring);
+int rh_split_needs_call(struct rh_ring *ring);
+int rh_split_disable_kick(struct rh_ring *ring);
+int rh_split_enable_kick(struct rh_ring *ring);
+
+size_t rh_packed_bytes(unsigned int num, size_t *driver, size_t *device);
+int rh_packed_resume(struct rh_ring *ring);
+int rh_packed_pop(struct rh_ring *ring, const struct rh_memory *memory, struct rh_chain *chain);
+int rh_packed_stage(struct rh_ring *ring);
+int rh_packed_publish(struct rh_ring *ring);
+int rh_packed_needs_call(struct rh_ring *ring);
+int rh_packed_disable_kick(struct rh_ring *ring);
+int rh_packed_enable_kick(struct rh_ring *ring);
 
 #endif /* RH_RING_H */

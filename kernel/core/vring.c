@@ -30,7 +30,9 @@ static long set_num(struct rh_queue *queue, union vring_argument *arg)
 
 	if (queue->state != RH_QUEUE_STOPPED)
 		return -EBUSY;
-	if (!is_power_of_2(num) || num > RH_RING_NUM_MAX)
+	if (!num || num > RH_RING_NUM_MAX)
+		return -EINVAL;
+	if (!is_power_of_2(num) && !rh_queue_has_feature(queue, VIRTIO_F_RING_PACKED))
 		return -EINVAL;
 	queue->ring.num = num;
 	return 0;
@@ -39,11 +41,11 @@ static long set_num(struct rh_queue *queue, union vring_argument *arg)
 /* The ring as it would be with the addresses given. */
 static struct rh_ring ring_at(const struct rh_ring *ring, const struct vhost_vring_addr *address)
 {
-	struct rh_ring at = { .num = ring->num };
+	struct rh_ring at = { .num = ring->num, .packed = ring->packed };
 
-	at.desc = (void __user *)(unsigned long)address->desc_user_addr;
-	at.avail = (void __user *)(unsigned long)address->avail_user_addr;
-	at.used = (void __user *)(unsigned long)address->used_user_addr;
+	at.desc.user = u64_to_user_ptr(address->desc_user_addr);
+	at.driver.user = u64_to_user_ptr(address->avail_user_addr);
+	at.device.user = u64_to_user_ptr(address->used_user_addr);
 	return at;
 }
 
@@ -51,7 +53,6 @@ static struct rh_ring ring_at(const struct rh_ring *ring, const struct vhost_vri
 static long set_addr(struct rh_queue *queue, union vring_argument *arg)
 {
 	const struct vhost_vring_addr *address = &arg->address;
-	struct rh_ring *ring = &queue->ring;
 	struct rh_ring at;
 
 	if (address->flags)
@@ -59,15 +60,10 @@ static long set_addr(struct rh_queue *queue, union vring_argument *arg)
 	if (!IS_ALIGNED(address->avail_user_addr, VRING_AVAIL_ALIGN_SIZE) ||
 	    !IS_ALIGNED(address->used_user_addr, VRING_USED_ALIGN_SIZE))
 		return -EINVAL;
-	at = ring_at(ring, address);
+	at = ring_at(&queue->ring, address);
 	if (queue->state != RH_QUEUE_STOPPED && !rh_ring_addresses_ok(&at))
 		return -EINVAL;
-	ring->desc = at.desc;
-	ring->avail = at.avail;
-	ring->used = at.used;
-	rh_ring_rewind(ring, ring->avail_next);
-	if (rh_queue_is_running(queue))
-		rh_queue_wake(queue);
+	rh_queue_move_ring(queue, &at);
 	return 0;
 }
 
@@ -75,15 +71,17 @@ static long set_base(struct rh_queue *queue, union vring_argument *arg)
 {
 	if (queue->state != RH_QUEUE_STOPPED)
 		return -EBUSY;
-	if (arg->state.num > U16_MAX)
+	if (arg->state.num > U16_MAX && !rh_queue_has_feature(queue, VIRTIO_F_RING_PACKED))
 		return -EINVAL;
-	rh_ring_rewind(&queue->ring, arg->state.num);
+	queue->ring.base = arg->state.num;
+	queue->ring.base_given = true;
 	return 0;
 }
 
 static long get_base(struct rh_queue *queue, union vring_argument *arg)
 {
-	arg->state.num = queue->ring.avail_next;
+	arg->state.num = queue->state == RH_QUEUE_STOPPED ? queue->ring.base :
+							    rh_ring_get_base(&queue->ring);
 	return 0;
 }
 

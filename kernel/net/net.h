@@ -59,6 +59,7 @@ struct rh_rx_chain {
  * @batch: packets taken from the port and not yet delivered, from @first on
  * @first: next packet to deliver
  * @count: end of the valid packets in @batch
+ * @mark: where the queue stood before the packet at hand
  * @chains: chains gathered for the packet at hand
  * @chain_count: valid entries in @chains
  * @ranges: their writable ranges
@@ -69,6 +70,7 @@ struct rh_rx {
 	struct sk_buff *batch[RH_NET_BATCH];
 	unsigned int first;
 	unsigned int count;
+	struct rh_mark mark;
 	struct rh_rx_chain chains[RH_RX_CHAINS_MAX];
 	unsigned int chain_count;
 	struct iovec ranges[RH_RX_RANGES_MAX];

@@ -47,7 +47,7 @@ static bool fill_batch(struct rh_net_dev *net)
 
 static void put_back(struct rh_net_dev *net)
 {
-	rh_queue_unpop(queue_of(net), net->rx.chain_count);
+	rh_queue_rewind(queue_of(net), net->rx.mark);
 	net->rx.chain_count = 0;
 }
 
@@ -115,14 +115,17 @@ static int gather(struct rh_net_dev *net, size_t length, struct rh_net_budget *b
 	unsigned int limit = chain_limit(queue);
 	struct rh_rx *rx = &net->rx;
 	struct rh_chain chain;
+	struct rh_mark before;
 	int ret;
 
+	rx->mark = rh_queue_mark(queue);
 	rx->chain_count = 0;
 	rx->range_count = 0;
 	rx->room = 0;
 	while (rx->room < length) {
 		if (rx->chain_count == limit)
 			return give_up(net);
+		before = rh_queue_mark(queue);
 		ret = rh_queue_pop(queue, &chain);
 		rh_net_budget_charge(budget, 1, 0);
 		if (ret <= 0) {
@@ -130,7 +133,7 @@ static int gather(struct rh_net_dev *net, size_t length, struct rh_net_budget *b
 			return ret ?: -EAGAIN;
 		}
 		if (!add_chain(net, &chain, length - rx->room)) {
-			rh_queue_unpop(queue, 1);
+			rh_queue_rewind(queue, before);
 			return give_up(net);
 		}
 	}

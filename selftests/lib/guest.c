@@ -9,6 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/capability.h>
 
 #include "guest.h"
 #include "harness.h"
@@ -142,4 +147,22 @@ void *guest_pointer(const struct guest *guest, uint64_t address)
 			return region->user + (address - region->start);
 	}
 	return NULL;
+}
+
+/**
+ * guest_forbid_pinning() - let the kernel pin no memory of this process from now on
+ *
+ * So devices reach rings by user copies. Takes CAP_IPC_LOCK away, for good.
+ */
+void guest_forbid_pinning(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	struct rlimit none = { 0, 0 };
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &none));
+	ASSERT_EQ(0, syscall(SYS_capget, &header, data));
+	data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective &= ~CAP_TO_MASK(CAP_IPC_LOCK);
+	data[CAP_TO_INDEX(CAP_IPC_LOCK)].permitted &= ~CAP_TO_MASK(CAP_IPC_LOCK);
+	ASSERT_EQ(0, syscall(SYS_capset, &header, data));
 }

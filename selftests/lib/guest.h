@@ -47,6 +47,7 @@ struct guest {
 
 void guest_init(struct guest *guest);
 void guest_exit(struct guest *guest);
+void guest_forbid_pinning(void);
 int guest_set_mem_table(const struct guest *guest, int fd);
 void *guest_alloc(struct guest *guest, size_t size, size_t alignment);
 uint64_t guest_address(const struct guest *guest, const void *pointer);

@@ -5,6 +5,7 @@
 # mounted over the ones it opens. When vhost refuses to start, QEMU falls back to its
 # own device without a word, so that packets flow proves nothing: our counters must
 # rise while they do. Then the guest is stopped and continued, and still has a network.
+# PACKED=on does the same with packed rings.
 set -uo pipefail
 
 KERNEL=/boot/vmlinuz-$(uname -r)
@@ -13,10 +14,11 @@ HOST=10.98.0.1
 GUEST=10.98.0.2
 MODULES="virtio_pci virtio_net"
 MIB=2
+PACKED=${PACKED:-off}
 # Seconds; generous, because both machines may be emulated.
 BOOT_PATIENCE=240
 COMMAND_PATIENCE=90
-TESTS=6
+TESTS=7
 
 number=0
 qemu=
@@ -71,6 +73,7 @@ write_init() {
 /bin/busybox --install /bin
 export PATH=/bin
 mount -t proc proc /proc
+mount -t sysfs sysfs /sys
 for module in \$(cat /order); do insmod "/\$module"; done
 ip addr add $GUEST/24 dev eth0
 ip link set eth0 up
@@ -94,7 +97,7 @@ unpack() {
 make_initrd() {
 	local root=$work/root path name
 
-	mkdir -p "$root"/{bin,proc,dev} && cp "$(command -v busybox)" "$root/bin/" || return
+	mkdir -p "$root"/{bin,proc,sys,dev} && cp "$(command -v busybox)" "$root/bin/" || return
 	write_init > "$root/init"
 	chmod +x "$root/init"
 	: > "$root/order"
@@ -114,7 +117,7 @@ start_guest() {
 	qemu-system-x86_64 -accel kvm -accel tcg -cpu max -m 256 -nodefaults -display none \
 		-kernel "$KERNEL" -initrd "$work/initrd" -append "console=ttyS0 quiet panic=-1" \
 		-netdev "tap,id=net,ifname=$TAP,script=no,downscript=no,vhost=on" \
-		-device virtio-net-pci,netdev=net -no-reboot \
+		-device "virtio-net-pci,netdev=net,packed=$PACKED" -no-reboot \
 		-serial "pipe:$work/serial" -monitor "pipe:$work/monitor" 2>&1 | sed 's/^/# qemu: /' &
 	wait_for 10 tap_exists && qemu=$(pgrep -n -f "ifname=$TAP,")
 }
@@ -174,6 +177,14 @@ guest_boots() {
 	start_guest && start_host && wait_line ready $BOOT_PATIENCE
 }
 
+# The character at a feature bit's place in sysfs; VIRTIO_F_RING_PACKED is bit 34.
+ring_format_is_the_one_asked_for() {
+	local bit=0
+
+	[[ $PACKED == on ]] && bit=1
+	guest_runs "[ \$(cut -c 35 /sys/bus/virtio/devices/virtio0/features) = $bit ]"
+}
+
 download_is_whole() {
 	guest_runs "wget -q -O /data http://$HOST/data && md5sum < /data | grep -q ${sum%% *}"
 }
@@ -227,6 +238,7 @@ make_initrd || exit 1
 
 echo "1..$TESTS"
 expect guest_boots_over_our_nodes guest_boots
+expect ring_format_is_the_one_asked_for ring_format_is_the_one_asked_for
 expect download_is_whole download_is_whole
 expect upload_is_whole upload_is_whole
 expect counters_show_both_transfers counters_show_both_transfers

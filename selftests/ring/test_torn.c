@@ -41,10 +41,12 @@ FIXTURE_SETUP(torn)
 {
 	struct driver_queue *queue;
 
+	guest_forbid_pinning();
 	rig_init(&self->rig, variant->flavour, RING, DRIVER_FEATURES);
 	rig_start(&self->rig);
 	queue = self->rig.queue;
 	ASSERT_EQ(0, rig_works(&self->rig, queue));
+	ASSERT_EQ(1, driver_stat(queue, RINGHOST_STAT_STARTS_UNMAPPED));
 	self->part = variant->part == DESC ? (void *)queue->desc :
 		     variant->part == AVAIL ? (void *)queue->avail : (void *)queue->used;
 	driver_get_stats(queue, &self->before);
@@ -101,6 +103,47 @@ TEST_F(torn, closing_works_while_the_ring_is_gone)
 	ASSERT_LE(0, rig_add(&self->rig));
 	tear_away(self->part, variant->tear);
 	rig_provoke(&self->rig);
+}
+
+/* A ring that is pinned and mapped outlives its place in the process. */
+FIXTURE(pinned) { struct rig rig; };
+FIXTURE_VARIANT(pinned) { enum rig_flavour flavour; };
+FIXTURE_VARIANT_ADD(pinned, blk) { RIG_BLK };
+FIXTURE_VARIANT_ADD(pinned, net_tx) { RIG_NET_TX };
+FIXTURE_VARIANT_ADD(pinned, net_rx) { RIG_NET_RX };
+
+FIXTURE_SETUP(pinned)
+{
+	rig_init(&self->rig, variant->flavour, RING, DRIVER_FEATURES);
+	rig_start(&self->rig);
+	ASSERT_EQ(0, rig_works(&self->rig, self->rig.queue));
+	ASSERT_EQ(1, driver_stat(self->rig.queue, RINGHOST_STAT_STARTS_MAPPED));
+}
+
+FIXTURE_TEARDOWN(pinned)
+{
+	rig_exit(&self->rig);
+}
+
+TEST_F(pinned, ring_torn_away_harms_nobody)
+{
+	struct driver_queue *queue = self->rig.queue;
+	void *parts[] = { queue->desc, queue->avail, queue->used };
+
+	ASSERT_LE(0, rig_add(&self->rig));
+	for (unsigned int i = 0; i < 3; i++)
+		tear_away(parts[i], UNMAP);
+	driver_kick_always(queue);
+	EXPECT_FALSE(driver_is_broken(queue, DRIVER_QUIET));
+	EXPECT_EQ(0, rig_works(&self->rig, self->rig.neighbour));
+	ASSERT_EQ(0, rig_stop_queue(&self->rig, queue));
+
+	for (unsigned int i = 0; i < 3; i++)
+		mend(parts[i]);
+	driver_reset_queue(queue);
+	ASSERT_EQ(0, driver_set_queue(queue));
+	ASSERT_EQ(0, rig_start_queue(&self->rig, queue));
+	EXPECT_EQ(0, rig_works(&self->rig, queue));
 }
 
 /* Buffers, rather than the ring, that are not there. */

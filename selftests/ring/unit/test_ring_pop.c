@@ -141,7 +141,7 @@ TEST_F(pop, head_outside_the_table_is_refused)
 	EXPECT_REFUSED("reject_head");
 	self->world.avail->ring[0] = 0xffff;
 	/* What was read ahead is what counts until the position is set anew. */
-	rh_ring_rewind(&self->world.ring, 0);
+	world_seek(&self->world, 0);
 	EXPECT_REFUSED("reject_head");
 }
 
@@ -173,12 +173,12 @@ TEST_F(pop, loops_are_refused)
 	DESC(3, WORLD_FIRST, 1, NEXT, 3);
 	world_offer(&self->world, 1);
 	EXPECT_REFUSED("reject_chain_length");
-	rh_ring_rewind(&self->world.ring, 0);
+	world_seek(&self->world, 0);
 	self->world.avail->ring[0] = 3;
 	EXPECT_REFUSED("reject_chain_length");
 	table[0] = (struct vring_desc){ WORLD_FIRST, 1, NEXT, 0 };
 	self->world.avail->ring[0] = 0;
-	rh_ring_rewind(&self->world.ring, 0);
+	world_seek(&self->world, 0);
 	EXPECT_REFUSED("reject_chain_length");
 }
 
@@ -191,7 +191,7 @@ TEST_F(pop, zero_length_is_refused)
 	EXPECT_REFUSED("reject_zero_length");
 	table[0] = (struct vring_desc){ WORLD_FIRST, 0, 0, 0 };
 	self->world.avail->ring[0] = 0;
-	rh_ring_rewind(&self->world.ring, 0);
+	world_seek(&self->world, 0);
 	EXPECT_REFUSED("reject_zero_length");
 }
 
@@ -284,7 +284,7 @@ TEST_F(pop, ring_that_is_gone_is_refused)
 	user_area_remove(self->world.desc);
 	EXPECT_REFUSED("reject_ring_fault");
 	user_area_remove(self->world.avail);
-	rh_ring_rewind(&self->world.ring, 0);
+	world_seek(&self->world, 0);
 	EXPECT_REFUSED("reject_ring_fault");
 }
 
@@ -306,7 +306,7 @@ TEST_F(pop, batch_of_heads_ends_at_the_rings_end)
 {
 	for (unsigned int i = 0; i < WORLD_NUM; i++)
 		DESC(i, WORLD_FIRST, i + 1, 0, 0);
-	rh_ring_rewind(&self->world.ring, WORLD_NUM - 5);
+	world_seek(&self->world, WORLD_NUM - 5);
 	self->world.avail->idx = WORLD_NUM - 5;
 	for (unsigned int i = 0; i < 20; i++)
 		world_offer(&self->world, i);
@@ -318,7 +318,7 @@ TEST_F(pop, batch_of_heads_ends_at_the_rings_end)
 
 TEST_F(pop, index_wraps)
 {
-	rh_ring_rewind(&self->world.ring, 0xfff0);
+	world_seek(&self->world, 0xfff0);
 	self->world.avail->idx = 0xfff0;
 	for (unsigned int i = 0; i < WORLD_NUM; i++)
 		DESC(i, WORLD_FIRST, i + 1, 0, 0);
@@ -343,7 +343,7 @@ TEST_F(pop, what_was_given_back_is_popped_again)
 	/* More than one batch of heads, so that those read ahead are gone. */
 	for (unsigned int i = 0; i < 200; i++)
 		ASSERT_EQ(1, world_pop(&self->world));
-	rh_ring_unpop(&self->world.ring, 199);
+	world_unpop(&self->world, 199);
 	for (unsigned int i = 1; i < WORLD_NUM; i++) {
 		ASSERT_EQ(1, world_pop(&self->world));
 		ASSERT_EQ(i, self->world.chain.head);

@@ -85,7 +85,7 @@ TEST_F(race, length_changed_after_the_check_does_not_count)
 		else
 			EXPECT_STREQ("reject_address", world_reject(&self->world));
 		user_access_hook = NULL;
-		rh_ring_rewind(&self->world.ring, self->world.avail->idx);
+		world_seek(&self->world, self->world.avail->idx);
 	}
 }
 
@@ -183,7 +183,7 @@ static bool fuzz_pop(struct world *world)
 	ASSERT_GE(0, result);
 	if (result) {
 		ASSERT_EQ(0, strncmp(world_reject(world), "reject_", strlen("reject_")));
-		rh_ring_rewind(&world->ring, world->avail->idx - 1);
+		world_seek(world, world->avail->idx - 1);
 	}
 	return false;
 }

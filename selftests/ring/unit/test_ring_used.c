@@ -75,6 +75,7 @@ TEST_F(used, entries_wrap_with_the_ring)
 TEST_F(used, resume_goes_on_at_the_drivers_index)
 {
 	self->world.used->idx = 0xfffe;
+	self->world.ring.base = WORLD_NUM;
 	ASSERT_EQ(0, rh_ring_resume(&self->world.ring));
 	world_offer(&self->world, 5);
 	ASSERT_EQ(1, world_pop(&self->world));
@@ -90,6 +91,7 @@ TEST_F(used, ring_that_is_gone_is_told)
 	push(&self->world, RH_RING_BATCH - 1);
 	EXPECT_EQ(-EFAULT, rh_ring_push(&self->world.ring, 0, 0));
 	EXPECT_STREQ("reject_ring_fault", world_reject(&self->world));
+	push(&self->world, 1);
 	EXPECT_EQ(-EFAULT, rh_ring_publish(&self->world.ring));
 	EXPECT_EQ(-EFAULT, rh_ring_enable_kick(&self->world.ring));
 	EXPECT_EQ(-EFAULT, rh_ring_disable_kick(&self->world.ring));
@@ -144,7 +146,7 @@ TEST_F(used, event_index_asks_for_kicks)
 	EXPECT_EQ(0, rh_ring_enable_kick(&self->world.ring));
 	EXPECT_EQ(WORLD_NUM, *event);
 	/* Who was given chains back waits for more than those. */
-	rh_ring_unpop(&self->world.ring, 7);
+	world_unpop(&self->world, 7);
 	EXPECT_EQ(0, rh_ring_enable_kick(&self->world.ring));
 	EXPECT_EQ(WORLD_NUM, *event);
 }
@@ -169,7 +171,7 @@ TEST_F(used, chain_offered_meanwhile_is_not_missed)
 TEST_F(used, chains_given_back_are_no_news)
 {
 	publish(&self->world, WORLD_NUM - 3);
-	rh_ring_unpop(&self->world.ring, 3);
+	world_unpop(&self->world, 3);
 	EXPECT_EQ(0, rh_ring_enable_kick(&self->world.ring));
 	world_offer(&self->world, 0);
 	EXPECT_EQ(1, rh_ring_enable_kick(&self->world.ring));

@@ -59,9 +59,9 @@ void world_init(struct world *world, unsigned int num)
 	world->used = lend(sizeof(*world->used) + num * sizeof(world->used->ring[0]) +
 			   sizeof(__u16));
 	world->ring.num = num;
-	world->ring.desc = world->desc;
-	world->ring.avail = world->avail;
-	world->ring.used = world->used;
+	world->ring.desc.user = world->desc;
+	world->ring.driver.user = world->avail;
+	world->ring.device.user = world->used;
 	world->ring.little_endian = true;
 	world->ring.indirect = true;
 	ASSERT_EQ(0, rh_ring_alloc(&world->ring));
@@ -121,6 +121,7 @@ void world_offer(struct world *world, u16 head)
 int world_pop(struct world *world)
 {
 	world->ring.reject = -1;
+	world->marks[world->pops++ % WORLD_NUM] = rh_ring_position(&world->ring);
 	return rh_ring_pop(&world->ring, world->memory, &world->chain);
 }
 
@@ -147,4 +148,27 @@ const char *world_reject(const struct world *world)
 	if (world->ring.reject < 0 || world->ring.reject >= RINGHOST_STAT_COUNT)
 		return "nothing";
 	return stat_names[world->ring.reject];
+}
+
+/**
+ * world_seek() - have the ring go on elsewhere, with nothing read ahead or held
+ * @world: the world
+ * @position: avail index of the next chain
+ */
+void world_seek(struct world *world, u16 position)
+{
+	world->ring.avail_next = position;
+	world->ring.outstanding = 0;
+	rh_ring_forget(&world->ring);
+}
+
+/**
+ * world_unpop() - give chains back
+ * @world: the world
+ * @chains: how many of the last pops, all successful
+ */
+void world_unpop(struct world *world, unsigned int chains)
+{
+	world->pops -= chains;
+	rh_ring_rewind(&world->ring, world->marks[world->pops % WORLD_NUM]);
 }

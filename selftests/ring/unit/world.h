@@ -22,6 +22,8 @@
  * @ring: the code under test
  * @memory: table of the two regions
  * @chain: what the last pop() gave
+ * @marks: where the ring stood before each of the last pops
+ * @pops: how many there were
  * @first: the process's address of WORLD_FIRST
  * @second: that of WORLD_SECOND
  * @desc: the ring's descriptor table
@@ -32,6 +34,8 @@ struct world {
 	struct rh_ring ring;
 	struct rh_memory *memory;
 	struct rh_chain chain;
+	struct rh_position marks[WORLD_NUM];
+	unsigned int pops;
 	unsigned char *first;
 	unsigned char *second;
 	struct vring_desc *desc;
@@ -44,6 +48,8 @@ void world_exit(struct world *world);
 void world_desc(struct world *world, unsigned int index, u64 address, u32 length, u16 flags,
 		u16 next);
 void world_offer(struct world *world, u16 head);
+void world_unpop(struct world *world, unsigned int chains);
+void world_seek(struct world *world, u16 position);
 int world_pop(struct world *world);
 struct vring_desc *world_table(struct world *world);
 const char *world_reject(const struct world *world);

@@ -28,6 +28,16 @@ typedef __u32 u32;
 typedef __u64 u64;
 
 #define __user
+#define __force
+#define BIT(n) (1u << (n))
+typedef unsigned int gfp_t;
+#define __GFP_ZERO 1
+#define barrier() __asm__ volatile("" ::: "memory")
+#define cpu_to_le16(x) (x)
+#define cpu_to_le32(x) (x)
+#define le16_to_cpu(x) (x)
+#define le32_to_cpu(x) (x)
+#define le64_to_cpu(x) (x)
 #define U16_MAX UINT16_MAX
 
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
@@ -82,8 +92,9 @@ static inline void *kvzalloc(size_t size, int flags)
 /* Not zeroed, so that a tool that watches for uninitialised reads sees them. */
 static inline void *kvmalloc_array(size_t count, size_t size, int flags)
 {
-	(void)flags;
-	return alloc_fails ? NULL : malloc(count * size);
+	if (alloc_fails)
+		return NULL;
+	return flags & __GFP_ZERO ? calloc(count, size) : malloc(count * size);
 }
 
 static inline void kvfree(const void *pointer)
