@@ -113,7 +113,7 @@ void rh_blk_queue_reap(struct rh_queue *queue);
  * @bounce: the driver's ranges when the data goes through pages of ours, else NULL
  * @bounce_count: entries at @bounce
  * @bio: bdev.c's bio, which uses @bvecs as its own table
- * @iocb: file.c's I/O
+ * @iocb: file.c's I/O that does not wait
  * @work: file.c: what has to block does so in a workqueue
  * @bvec_room: entries at @bvecs
  * @bvec_count: those in use

@@ -85,9 +85,9 @@ static bool file_writable(const struct rh_blk_disk *disk)
 }
 
 /* Read or write what is left after @done bytes, with the rights the file was opened with. */
-static ssize_t do_io(struct rh_blk_request *request, size_t done)
+static ssize_t do_io(struct rh_blk_request *request, struct kiocb *iocb, size_t done)
 {
-	struct file *file = request->iocb.ki_filp;
+	struct file *file = iocb->ki_filp;
 	bool write = rh_blk_request_is_write(request);
 	const struct cred *cred;
 	struct iov_iter iter;
@@ -100,15 +100,15 @@ static ssize_t do_io(struct rh_blk_request *request, size_t done)
 	iov_iter_advance(&iter, done);
 	cred = override_creds(file->f_cred);
 	if (write)
-		ret = rh_compat_vfs_iocb_iter_write(file, &request->iocb, &iter);
+		ret = rh_compat_vfs_iocb_iter_write(file, iocb, &iter);
 	else
-		ret = vfs_iocb_iter_read(file, &request->iocb, &iter);
+		ret = vfs_iocb_iter_read(file, iocb, &iter);
 	revert_creds(cred);
 	return ret;
 }
 
-static void init_iocb(struct rh_blk_request *request, size_t done, int flags,
-		      void (*complete)(struct kiocb *iocb, long ret))
+static void init_iocb(struct kiocb *iocb, const struct rh_blk_request *request, size_t done,
+		      int flags, void (*complete)(struct kiocb *iocb, long ret))
 {
 	struct file *file = request->queue->disk->file;
 
@@ -117,7 +117,7 @@ static void init_iocb(struct rh_blk_request *request, size_t done, int flags,
 		if (request->durable)
 			flags |= IOCB_DSYNC;
 	}
-	request->iocb = (struct kiocb) {
+	*iocb = (struct kiocb) {
 		.ki_filp = file,
 		.ki_pos = request->offset + done,
 		.ki_flags = flags,
@@ -125,14 +125,19 @@ static void init_iocb(struct rh_blk_request *request, size_t done, int flags,
 	};
 }
 
+/*
+ * Not with request->iocb: after a NOWAIT attempt the file system may still look at that one,
+ * in the worker that submitted it.
+ */
 static int wait_for_io(struct rh_blk_request *request, int flags)
 {
+	struct kiocb iocb;
 	size_t done = 0;
 	ssize_t ret;
 
 	while (done < request->bytes) {
-		init_iocb(request, done, flags, NULL);
-		ret = do_io(request, done);
+		init_iocb(&iocb, request, done, flags, NULL);
+		ret = do_io(request, &iocb, done);
 		if (ret <= 0)
 			return ret ?: -EIO;
 		done += ret;
@@ -212,8 +217,8 @@ static void file_submit(struct rh_blk_request *request)
 		queue_file_work(request);
 		return;
 	}
-	init_iocb(request, 0, IOCB_DIRECT | IOCB_NOWAIT, file_iocb_done);
-	ret = do_io(request, 0);
+	init_iocb(&request->iocb, request, 0, IOCB_DIRECT | IOCB_NOWAIT, file_iocb_done);
+	ret = do_io(request, &request->iocb, 0);
 	if (ret != -EIOCBQUEUED)
 		file_io_ended(request, ret);
 }

@@ -13,6 +13,7 @@
  * struct rh_dev_ops.
  */
 #include <linux/blkdev.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "blk.h"
@@ -113,7 +114,10 @@ void rh_blk_queue_reap(struct rh_queue *queue)
 	struct llist_node *done = llist_del_all(&rh_blk_queue_of(queue)->done);
 	struct rh_blk_request *request, *next;
 
-	llist_for_each_entry_safe(request, next, llist_reverse_order(done), done)
+	llist_for_each_entry_safe(request, next, llist_reverse_order(done), done) {
 		rh_blk_request_answer(request);
+		/* The pages of a thousand large requests take a while. */
+		cond_resched();
+	}
 	rh_queue_publish(queue);
 }
