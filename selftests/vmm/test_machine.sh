@@ -29,7 +29,8 @@ run() {
 	status=$?
 }
 
-# start CODE [ARGUMENT]...: in the background; leaves pid. Redirect at the call.
+# start CODE [ARGUMENT]...: in the background; leaves pid. Redirect at the call, stdin
+# too: a background job has none of its own.
 start() {
 	make_kernel "$work/kernel" "$1"
 	shift
@@ -130,18 +131,28 @@ cpu_time() {
 	awk '{ print $14 + $15 }' "/proc/$pid/stat"
 }
 
-test_idle() {
+# idle NAME: with the stdin at hand
+idle() {
 	local before after
 
-	start "$OUT_A$HALT" --cpus 4 < /dev/null > "$work/out" 2> "$work/err"
+	start "$OUT_A$HALT" --cpus 4 <&0 > "$work/out" 2> "$work/err"
 	until_true bytes_in "$work/out" 1
 	sleep 1
 	before=$(cpu_time)
-	sleep 4
+	sleep 3
 	after=$(cpu_time)
 	stop TERM
-	((after - before <= 4))
-	result idle_guest_costs_no_cpu_time $? "$((after - before)) ticks in 4 s"
+	((after - before <= 3))
+	result "$1" $? "$((after - before)) ticks in 3 s"
+}
+
+# The guest reads nothing, and stdin is at its end, or full, or both.
+test_idle() {
+	idle idle_guest_costs_nothing_with_null_as_stdin < /dev/null
+	idle idle_guest_costs_nothing_with_endless_stdin < /dev/zero
+	idle idle_guest_costs_nothing_with_a_file_as_stdin < "$RINGHOST"
+	idle idle_guest_costs_nothing_with_an_ended_pipe_as_stdin < <(:)
+	idle idle_guest_costs_nothing_with_a_full_pipe_as_stdin < <(cat /dev/zero)
 }
 
 descriptors() {

@@ -179,8 +179,25 @@ static void restore_terminal(struct console *console)
 }
 
 /*
- * A regular file or a closed stdin cannot be watched, which is fine: it is read as
- * far as the guest takes it, and then whenever the guest has taken more.
+ * Whether stdin can become ready, as opposed to always being so: a regular file
+ * or /dev/null would keep the loop busy for ever. epoll refuses those.
+ */
+static bool input_can_wait(void)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+	bool can_wait;
+
+	if (fd < 0)
+		return false;
+	can_wait = !epoll_ctl(fd, EPOLL_CTL_ADD, STDIN_FILENO, &event);
+	close(fd);
+	return can_wait;
+}
+
+/*
+ * What cannot be watched is read as far as the guest takes it, and then whenever
+ * the guest has taken more.
  */
 static int start_input(struct console *console)
 {
@@ -196,12 +213,15 @@ static int start_input(struct console *console)
 		.ready = input_ready, .fd = STDIN_FILENO, .events = EPOLLIN,
 	};
 	console->input_open = true;
-	err = loop_poll_start(console->vm->loop, &console->input);
-	if (err)
-		loop_poll_stop(&console->room);
-	else
-		pump_input(console);
-	return err;
+	if (input_can_wait()) {
+		err = loop_poll_start(console->vm->loop, &console->input);
+		if (err) {
+			loop_poll_stop(&console->room);
+			return err;
+		}
+	}
+	pump_input(console);
+	return 0;
 }
 
 int console_create(struct vm *vm, struct console **out)
