@@ -38,7 +38,8 @@ struct loop_op {
  *	triggered: an event is reported when it happens, not for as long as it
  *	lasts, so read until -EAGAIN. An eventfd needs no read at all: each signal
  *	is an event. EPOLLERR alone, and nothing afterwards: the file cannot be
- *	polled any more.
+ *	polled any more. What is always ready (a regular file, /dev/null) must not
+ *	be watched, it would keep the loop busy.
  * @fd: file descriptor, the owner's
  * @events: events watched
  * @armed: the kernel holds a reference
