@@ -76,12 +76,13 @@ static long long time_requests(FIXTURE_DATA(slow) *self, uint32_t type)
 	return now() - start;
 }
 
+/* One after the other they would take REQUESTS delays; a busy machine needs its time, too. */
 static void expect_about_one_delay(long long milliseconds, unsigned int delay)
 {
 	TEST_LOG("%u requests with a delay of %u ms each took %lld ms", REQUESTS, delay,
 		 milliseconds);
 	EXPECT_LE(delay * 9 / 10, milliseconds);
-	EXPECT_GT(delay * REQUESTS / 4, milliseconds);
+	EXPECT_GT(delay * REQUESTS / 2, milliseconds);
 }
 
 TEST_F_TIMEOUT(slow, many_reads_take_about_as_long_as_one, 120)

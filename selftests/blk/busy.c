@@ -103,7 +103,7 @@ static void expect_quiet(const struct blk_request *requests, unsigned int millis
 	}
 }
 
-TEST_F_TIMEOUT(busy, stop_waits_for_every_request_and_tells_the_position, 60)
+TEST_F_TIMEOUT(busy, stop_waits_for_every_request_and_tells_the_position, 120)
 {
 	int fd = self->driver.fd;
 
@@ -116,7 +116,7 @@ TEST_F_TIMEOUT(busy, stop_waits_for_every_request_and_tells_the_position, 60)
 	expect_quiet(self->requests, variant->milliseconds);
 }
 
-TEST_F_TIMEOUT(busy, requests_offered_while_stopped_are_served_after_the_start, 60)
+TEST_F_TIMEOUT(busy, requests_offered_while_stopped_are_served_after_the_start, 120)
 {
 	struct driver_used used;
 	int fd = self->driver.fd;
@@ -138,7 +138,7 @@ TEST_F_TIMEOUT(busy, requests_offered_while_stopped_are_served_after_the_start, 
 	expect_all_read(self->requests);
 }
 
-TEST_F_TIMEOUT(busy, reset_waits_for_every_request, 60)
+TEST_F_TIMEOUT(busy, reset_waits_for_every_request, 120)
 {
 	make_busy(self->queue, self->requests);
 	ASSERT_EQ(0, vhost_reset_owner(self->driver.fd));
@@ -146,7 +146,7 @@ TEST_F_TIMEOUT(busy, reset_waits_for_every_request, 60)
 	expect_quiet(self->requests, variant->milliseconds);
 }
 
-TEST_F_TIMEOUT(busy, close_waits_for_every_request, 60)
+TEST_F_TIMEOUT(busy, close_waits_for_every_request, 120)
 {
 	make_busy(self->queue, self->requests);
 	ASSERT_EQ(0, close(self->driver.fd));
@@ -156,7 +156,7 @@ TEST_F_TIMEOUT(busy, close_waits_for_every_request, 60)
 }
 
 /* The child has everything; that it is gone at the end shows in the teardown's umount. */
-TEST_F_TIMEOUT(busy, the_owner_may_be_killed, 60)
+TEST_F_TIMEOUT(busy, the_owner_may_be_killed, 120)
 {
 	struct blk_request *requests = self->requests;
 	int status, ready[2];
@@ -186,7 +186,7 @@ TEST_F_TIMEOUT(busy, the_owner_may_be_killed, 60)
 	EXPECT_TRUE(WIFSIGNALED(status));
 }
 
-TEST_F_TIMEOUT(busy, memory_may_be_unmapped, 60)
+TEST_F_TIMEOUT(busy, memory_may_be_unmapped, 120)
 {
 	struct guest_region *main_region = &self->driver.guest.regions[0];
 	unsigned char *first = self->requests[0].data;
@@ -201,11 +201,12 @@ TEST_F_TIMEOUT(busy, memory_may_be_unmapped, 60)
 }
 
 /* The same guest addresses elsewhere in the process: answers go where the requests came from. */
-TEST_F_TIMEOUT(busy, the_memory_table_may_be_replaced, 60)
+TEST_F_TIMEOUT(busy, the_memory_table_may_be_replaced, 120)
 {
 	struct guest other = self->driver.guest;
 	struct driver_used used;
 	size_t size = GUEST_MAIN_SIZE;
+	unsigned char touched = 0;
 
 	other.regions[0].user = mmap(NULL, size, PROT_READ | PROT_WRITE,
 				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -215,8 +216,9 @@ TEST_F_TIMEOUT(busy, the_memory_table_may_be_replaced, 60)
 	for (unsigned int i = 0; i < REQUESTS; i++)
 		ASSERT_TRUE(driver_wait(self->queue, &used, DRIVER_TIMEOUT));
 	expect_all_read(self->requests);
-	for (size_t i = 0; i < size; i++)
-		ASSERT_EQ(0, other.regions[0].user[i]);
+	for (size_t i = 0; i < size && !touched; i++)
+		touched = other.regions[0].user[i];
+	EXPECT_EQ(0, touched);
 }
 
 TEST_HARNESS_MAIN

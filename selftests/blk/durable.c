@@ -75,24 +75,25 @@ static unsigned int count_forced(const char *pattern)
 #define FUA_WRITES "F?W[A-Z]*F[A-Z]*"
 #define WRITES "F?W[A-Z]*"
 
-TEST_F_TIMEOUT(durable, a_flush_reaches_the_device, 60)
+TEST_F_TIMEOUT(durable, a_flush_reaches_the_device, 120)
 {
 	unsigned int before;
 
 	start(self, DRIVER_BIT(VIRTIO_BLK_F_FLUSH));
 	ASSERT_EQ(VIRTIO_BLK_S_OK, blk_do(self->queue, &self->request, VIRTIO_BLK_T_OUT, 8));
 	EXPECT_LE(1, count_forced(WRITES));
-	EXPECT_EQ(0, count_forced(FUA_WRITES));
-	/* A file system's journal may have made flushes of its own by now. */
 	before = count_forced(FLUSHES);
-	if (!variant->image)
+	/* A file system's journal may have forced writes of its own by now. */
+	if (!variant->image) {
 		EXPECT_EQ(0, before);
+		EXPECT_EQ(0, count_forced(FUA_WRITES));
+	}
 	self->request.length = 0;
 	ASSERT_EQ(VIRTIO_BLK_S_OK, blk_do(self->queue, &self->request, VIRTIO_BLK_T_FLUSH, 0));
 	EXPECT_LT(before, count_forced(FLUSHES));
 }
 
-TEST_F_TIMEOUT(durable, without_flush_negotiated_every_write_is_through, 60)
+TEST_F_TIMEOUT(durable, without_flush_negotiated_every_write_is_through, 120)
 {
 	unsigned int before, through = 0;
 
@@ -106,7 +107,7 @@ TEST_F_TIMEOUT(durable, without_flush_negotiated_every_write_is_through, 60)
 	}
 }
 
-TEST_F_TIMEOUT(durable, misaligned_writes_are_as_durable, 60)
+TEST_F_TIMEOUT(durable, misaligned_writes_are_as_durable, 120)
 {
 	start(self, 0);
 	self->request.data++;

@@ -57,7 +57,7 @@ static void expect_all_served(struct driver_queue *queue, unsigned int count)
 		ASSERT_TRUE(driver_wait(queue, &used, DRIVER_TIMEOUT));
 }
 
-TEST_F_TIMEOUT(limits, requests_in_flight, 60)
+TEST_F_TIMEOUT(limits, requests_in_flight, 120)
 {
 	struct guest *guest = &self->driver.guest;
 	struct vring_desc *tables = guest_alloc(guest, MANY * 3 * sizeof(*tables), 16);
@@ -81,7 +81,7 @@ TEST_F_TIMEOUT(limits, requests_in_flight, 60)
 		ASSERT_EQ(VIRTIO_BLK_S_OK, status[i]);
 }
 
-TEST_F_TIMEOUT(limits, memory_for_copies, 60)
+TEST_F_TIMEOUT(limits, memory_for_copies, 120)
 {
 	struct blk_request requests[COPIES];
 

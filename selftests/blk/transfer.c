@@ -115,7 +115,7 @@ TEST_F(transfer, the_last_sector_is_part_of_the_disk)
 					  limits.capacity - self->disk.block / BLK_SECTOR));
 }
 
-TEST_F(transfer, the_largest_request_works)
+TEST_F_TIMEOUT(transfer, the_largest_request_works, 60)
 {
 	struct ringhost_blk_limits limits;
 	struct blk_request request;
@@ -149,7 +149,7 @@ static unsigned int reap_all(struct driver_queue *queue, struct blk_request *req
 	return good;
 }
 
-TEST_F(transfer, requests_in_parallel_do_not_mix)
+TEST_F_TIMEOUT(transfer, requests_in_parallel_do_not_mix, 60)
 {
 	struct blk_request requests[PARALLEL];
 	unsigned char expected[16384];

@@ -110,7 +110,7 @@ static void check_read(const struct blk_request *request)
 			ASSERT_EQ(WRITTEN, request->data[i]);
 }
 
-TEST_F(truncate, under_load_reads_are_whole_or_fail)
+TEST_F_TIMEOUT(truncate, under_load_reads_are_whole_or_fail, 120)
 {
 	struct driver_used used;
 	pthread_t thread;
