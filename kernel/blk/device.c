@@ -21,19 +21,16 @@
 
 #include "blk.h"
 
+/* Only starts and stops, which dev.lock excludes, change what is asked for here. */
 static bool any_queue_runs(struct rh_blk_dev *blk)
 {
-	bool runs = false;
 	unsigned int i;
 
-	for (i = 0; i < RH_BLK_QUEUES && !runs; i++) {
-		struct rh_queue *queue = blk->queue_table[i];
-
-		mutex_lock(&queue->lock);
-		runs = queue->state != RH_QUEUE_STOPPED;
-		mutex_unlock(&queue->lock);
-	}
-	return runs;
+	lockdep_assert_held(&blk->dev.lock);
+	for (i = 0; i < RH_BLK_QUEUES; i++)
+		if (READ_ONCE(blk->queue_table[i]->state) != RH_QUEUE_STOPPED)
+			return true;
+	return false;
 }
 
 static void replace_disk(struct rh_blk_dev *blk, struct rh_blk_disk *disk)

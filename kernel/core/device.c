@@ -112,7 +112,7 @@ static long set_mem_table_ioctl(struct rh_dev *dev, void __user *argument)
 	if (IS_ERR(memory))
 		return PTR_ERR(memory);
 	for (i = 0; i < dev->queue_count; i++) {
-		mutex_lock(&dev->queues[i]->lock);
+		rh_queue_lock(dev->queues[i]);
 		dev->queues[i]->memory = memory;
 		mutex_unlock(&dev->queues[i]->lock);
 	}
@@ -211,6 +211,11 @@ EXPORT_SYMBOL_GPL(rh_dev_init);
  */
 void rh_dev_exit(struct rh_dev *dev)
 {
+	unsigned int i;
+
+	/* The owner may be dead already, or never come back to provide its memory. */
+	for (i = 0; i < dev->queue_count; i++)
+		rh_worker_kill(dev->queues[i]->worker);
 	mutex_lock(&dev->lock);
 	dev_reset(dev);
 	mutex_unlock(&dev->lock);

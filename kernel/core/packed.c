@@ -175,6 +175,7 @@ int rh_packed_pop(struct rh_ring *ring, const struct rh_memory *memory, struct r
 		return ret;
 	if (chain->head >= ring->num)
 		return rh_ring_reject(ring, RINGHOST_STAT_REJECT_HEAD);
+	chain->entries = ret;
 	ring->slots[chain->head] = ret;
 	ring->avail_next = advance(ring, ring->avail_next, ret);
 	return ret;

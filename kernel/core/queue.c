@@ -59,6 +59,33 @@ void rh_queue_complete(struct rh_queue *queue, struct llist_head *done, struct l
 }
 EXPORT_SYMBOL_GPL(rh_queue_complete);
 
+/**
+ * rh_queue_lock - take the queue's lock in an ioctl, or in the last close
+ * @queue: the queue
+ *
+ * The worker holds the lock while it waits for the owner's memory. An owner that is killed
+ * meanwhile cannot provide that memory any more, so the worker stops waiting for it.
+ */
+void rh_queue_lock(struct rh_queue *queue)
+{
+	if (!mutex_lock_killable(&queue->lock))
+		return;
+	/* Others may hold the descriptor: their death is no reason. */
+	if (current->mm == queue->dev->mm)
+		rh_worker_kill(queue->worker);
+	mutex_lock(&queue->lock);
+}
+
+/* As rh_queue_lock(), for what is in flight. */
+static void wait_until_drained(struct rh_queue *queue)
+{
+	/* The worker wakes us, with the lock held, after inflight has fallen to 0. */
+	if (!wait_event_killable(queue->drained, !READ_ONCE(queue->inflight)))
+		return;
+	rh_worker_kill(queue->worker);
+	wait_event_idle(queue->drained, !READ_ONCE(queue->inflight));
+}
+
 /* Refuse the ring's content: this queue stops working, nothing else notices. */
 static void queue_break(struct rh_queue *queue)
 {
@@ -262,7 +289,7 @@ struct file *rh_queue_set_kick(struct rh_queue *queue, struct file *kick)
 {
 	struct file *previous;
 
-	mutex_lock(&queue->lock);
+	rh_queue_lock(queue);
 	kick_stop(queue);
 	previous = queue->kick;
 	queue->kick = kick;
@@ -281,7 +308,7 @@ struct file *rh_queue_set_kick(struct rh_queue *queue, struct file *kick)
  */
 void rh_queue_set_features(struct rh_queue *queue, u64 features)
 {
-	mutex_lock(&queue->lock);
+	rh_queue_lock(queue);
 	queue->features = features;
 	queue->ring.little_endian = rh_queue_has_feature(queue, VIRTIO_F_VERSION_1) ||
 				    virtio_legacy_is_little_endian();
@@ -404,7 +431,7 @@ int rh_queue_start(struct rh_queue *queue)
 	int err;
 
 	lockdep_assert_held(&queue->dev->lock);
-	mutex_lock(&queue->lock);
+	rh_queue_lock(queue);
 	err = queue_start_locked(queue);
 	mutex_unlock(&queue->lock);
 	return err;
@@ -421,7 +448,7 @@ EXPORT_SYMBOL_GPL(rh_queue_start);
 void rh_queue_stop(struct rh_queue *queue)
 {
 	lockdep_assert_held(&queue->dev->lock);
-	mutex_lock(&queue->lock);
+	rh_queue_lock(queue);
 	if (queue->state == RH_QUEUE_STOPPED) {
 		mutex_unlock(&queue->lock);
 		return;
@@ -432,10 +459,9 @@ void rh_queue_stop(struct rh_queue *queue)
 	mutex_unlock(&queue->lock);
 
 	rh_queue_wake(queue);
-	/* The worker wakes us, with the lock held, after inflight has fallen to 0. */
-	wait_event_idle(queue->drained, !READ_ONCE(queue->inflight));
+	wait_until_drained(queue);
 
-	mutex_lock(&queue->lock);
+	rh_queue_lock(queue);
 	if (queue->dev->ops->stop)
 		queue->dev->ops->stop(queue);
 	queue->ring.base = rh_ring_get_base(&queue->ring);
@@ -469,7 +495,7 @@ void rh_queue_init(struct rh_queue *queue, struct rh_dev *dev, unsigned int inde
  */
 void rh_queue_reset(struct rh_queue *queue)
 {
-	mutex_lock(&queue->lock);
+	rh_queue_lock(queue);
 	WARN_ON_ONCE(queue->state != RH_QUEUE_STOPPED);
 	if (queue->call)
 		eventfd_ctx_put(queue->call);

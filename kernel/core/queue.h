@@ -9,6 +9,7 @@
 
 void rh_queue_init(struct rh_queue *queue, struct rh_dev *dev, unsigned int index);
 void rh_queue_reset(struct rh_queue *queue);
+void rh_queue_lock(struct rh_queue *queue);
 struct file *rh_queue_set_kick(struct rh_queue *queue, struct file *kick);
 void rh_queue_move_ring(struct rh_queue *queue, const struct rh_ring *at);
 void rh_queue_set_features(struct rh_queue *queue, u64 features);

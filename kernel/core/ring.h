@@ -35,6 +35,8 @@
  * @out_bytes: bytes in @out
  * @in_bytes: bytes in @in
  * @descriptors: descriptors walked
+ * @entries: entries of the descriptor area it takes: those of an indirect table are not
+ *	among them. The chains on offer at one time cannot take more than the ring has.
  *
  * The arrays belong to the ring and hold until the next pop.
  */
@@ -47,6 +49,7 @@ struct rh_chain {
 	size_t out_bytes;
 	size_t in_bytes;
 	unsigned int descriptors;
+	unsigned int entries;
 };
 
 /**

@@ -176,6 +176,7 @@ static int walk_chain(struct rh_ring *ring, const struct rh_memory *memory, stru
 		next = desc.link;
 		/* walk_table() has refused a table that is not the chain's last descriptor. */
 	} while (desc.flags & VRING_DESC_F_NEXT);
+	chain->entries = visited;
 	return 0;
 }
 

@@ -181,7 +181,7 @@ static long call_handler(const struct vring_ioctl *ioctl, struct rh_queue *queue
 
 	if (!ioctl->locked)
 		return ioctl->handle(queue, arg);
-	mutex_lock(&queue->lock);
+	rh_queue_lock(queue);
 	ret = ioctl->handle(queue, arg);
 	mutex_unlock(&queue->lock);
 	return ret;

@@ -15,6 +15,7 @@
 #include <linux/kthread.h>
 #include <linux/mm_types.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "worker.h"
@@ -68,6 +69,8 @@ static int worker_main(void *data)
 	struct rh_worker *worker = data;
 	struct llist_node *works;
 
+	/* See rh_worker_kill(). */
+	allow_signal(SIGKILL);
 	kthread_use_mm(worker->mm);
 	for (;;) {
 		/* Before looking at the list; pairs with wake_up_process(). */
@@ -122,6 +125,20 @@ err_stop:
 err_free:
 	kfree(worker);
 	return ERR_PTR(err);
+}
+
+/**
+ * rh_worker_kill - the owner dies: wait for its memory no longer
+ * @worker: the worker, or NULL
+ *
+ * A page of the owner's may be one that only the owner can provide (userfaultfd, or a
+ * file system that it serves). From now on an access that would wait for such a page
+ * fails. The thread itself goes on, and finishes what is in flight.
+ */
+void rh_worker_kill(struct rh_worker *worker)
+{
+	if (worker)
+		send_sig(SIGKILL, worker->task, 1);
 }
 
 /**

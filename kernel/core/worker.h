@@ -25,6 +25,7 @@ struct rh_work {
 
 void rh_work_init(struct rh_work *work, void (*run)(struct rh_work *work));
 struct rh_worker *rh_worker_create(struct mm_struct *mm, const char *name);
+void rh_worker_kill(struct rh_worker *worker);
 void rh_worker_destroy(struct rh_worker *worker);
 void rh_worker_queue(struct rh_worker *worker, struct rh_work *work);
 void rh_worker_flush(struct rh_worker *worker);
