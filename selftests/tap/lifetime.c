@@ -102,8 +102,13 @@ static void *wait_for_input(void *data)
 static intptr_t result_of_deletion(FIXTURE_DATA(lifetime) *self, void *(*sleeper)(void *))
 {
 	pthread_t thread;
+	sigset_t signals;
 	void *result;
 
+	/* The end of the command would wake the sleeper as well. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, 0));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, sleeper, self));
 	usleep(200000);
