@@ -256,7 +256,7 @@ static int apply_header(struct rh_tap_queue *queue, struct sk_buff *skb,
 	if (virtio_net_hdr_to_skb(skb, &header->raw, little_endian))
 		return refuse(queue, transport ? RH_TAP_STAT_REJECT_GSO_HEADERS :
 			      RH_TAP_STAT_REJECT_CSUM);
-	/* Segmentation looks here, and it is not set without NEEDS_CSUM. */
+	/* Drivers behind us look here, and without NEEDS_CSUM it is not set. */
 	if (transport)
 		skb_set_transport_header(skb, transport);
 	return 0;
