@@ -62,6 +62,7 @@ struct rh_rx_chain {
  * @mark: where the queue stood before the packet at hand
  * @chains: chains gathered for the packet at hand
  * @chain_count: valid entries in @chains
+ * @entries: entries of the ring that they take
  * @ranges: their writable ranges
  * @range_count: valid entries in @ranges
  * @room: bytes in @ranges
@@ -73,6 +74,7 @@ struct rh_rx {
 	struct rh_mark mark;
 	struct rh_rx_chain chains[RH_RX_CHAINS_MAX];
 	unsigned int chain_count;
+	unsigned int entries;
 	struct iovec ranges[RH_RX_RANGES_MAX];
 	unsigned int range_count;
 	size_t room;

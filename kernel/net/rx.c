@@ -65,12 +65,12 @@ static void push_chains(struct rh_net_dev *net, size_t length)
 	}
 }
 
-/* Most chains that may ever be gathered for one packet. */
-static unsigned int chain_limit(const struct rh_queue *queue)
+/* Whether the packet at hand has all the chains it can ever get. */
+static bool has_all_chains(const struct rh_queue *queue, const struct rh_rx *rx)
 {
 	if (!rh_queue_has_feature(queue, VIRTIO_NET_F_MRG_RXBUF))
-		return 1;
-	return min_t(unsigned int, queue->ring.num, RH_RX_CHAINS_MAX);
+		return rx->chain_count;
+	return rx->chain_count == RH_RX_CHAINS_MAX || rx->entries >= queue->ring.num;
 }
 
 /* Note @chain for the packet at hand; false when there is no space to note it in. */
@@ -90,6 +90,7 @@ static bool add_chain(struct rh_net_dev *net, struct rh_chain *chain, size_t wan
 	rx->chains[rx->chain_count].head = chain->head;
 	rx->chains[rx->chain_count].room = min(chain->in_bytes, wanted);
 	rx->chain_count++;
+	rx->entries += chain->entries;
 	rx->room += chain->in_bytes;
 	return true;
 }
@@ -112,7 +113,6 @@ static int give_up(struct rh_net_dev *net)
 static int gather(struct rh_net_dev *net, size_t length, struct rh_net_budget *budget)
 {
 	struct rh_queue *queue = queue_of(net);
-	unsigned int limit = chain_limit(queue);
 	struct rh_rx *rx = &net->rx;
 	struct rh_chain chain;
 	struct rh_mark before;
@@ -120,10 +120,11 @@ static int gather(struct rh_net_dev *net, size_t length, struct rh_net_budget *b
 
 	rx->mark = rh_queue_mark(queue);
 	rx->chain_count = 0;
+	rx->entries = 0;
 	rx->range_count = 0;
 	rx->room = 0;
 	while (rx->room < length) {
-		if (rx->chain_count == limit)
+		if (has_all_chains(queue, rx))
 			return give_up(net);
 		before = rh_queue_mark(queue);
 		ret = rh_queue_pop(queue, &chain);

@@ -205,4 +205,39 @@ TEST(ring_too_small_for_a_packet_does_not_stall)
 	driver_exit(&driver);
 }
 
+/* The same ring, full with half as many buffers, for each takes two descriptors. */
+TEST(ring_too_small_with_buffers_in_pieces_does_not_stall)
+{
+	struct driver driver;
+	struct driver_queue *queue = &driver.queues[NET_RX];
+	struct driver_used used;
+	unsigned char frame[1000], *memory;
+	char name[IFNAMSIZ] = "buf%d";
+	int host;
+
+	net_private_namespace();
+	net_init(&driver, name, 8, NET_FEATURES);
+	net_start(&driver);
+	host = net_host_socket(name);
+	memory = guest_alloc(&driver.guest, 400, 64);
+	for (unsigned int i = 0; i < 4; i++) {
+		struct driver_buffer pieces[] = {
+			{ memory + i * 100, 50, true },
+			{ memory + i * 100 + 50, 50, true },
+		};
+
+		ASSERT_LE(0, driver_add(queue, pieces, 2));
+	}
+	driver_kick(queue);
+	net_fill_frame(frame, sizeof(frame), 1);
+	host_send(host, frame, 400 - NET_HEADER + 1);
+	host_send(host, frame, 400 - NET_HEADER);
+	ASSERT_TRUE(driver_wait(queue, &used, DRIVER_TIMEOUT));
+	EXPECT_EQ(100, used.written);
+	EXPECT_EQ(0, memcmp(frame, memory + NET_HEADER, 400 - NET_HEADER));
+	EXPECT_EQ(1, driver_stat(queue, RINGHOST_STAT_NET_DROPS));
+	close(host);
+	driver_exit(&driver);
+}
+
 TEST_HARNESS_MAIN
