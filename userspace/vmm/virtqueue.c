@@ -160,7 +160,6 @@ int virtqueue_pop(struct virtqueue *queue, struct virtqueue_chain *chain)
 	if (err)
 		return err;
 	queue->next_available++;
-	queue->chains++;
 	return 1;
 }
 
@@ -171,6 +170,7 @@ void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written)
 	entry->id = htole32(head);
 	entry->len = htole32(written);
 	queue->next_used++;
+	queue->chains++;
 }
 
 static bool queue_wants_call(struct virtqueue *queue, uint16_t before)

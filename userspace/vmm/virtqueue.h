@@ -27,7 +27,7 @@ struct vm;
  * @seen_available: how far the available ring was filled when last looked at
  * @next_used: next entry of the used ring to fill
  * @published: used index the driver sees
- * @chains: chains popped so far
+ * @chains: chains served so far
  * @calls: times @call was signalled
  * @broken: what the driver did wrong, NULL so far nothing
  */
