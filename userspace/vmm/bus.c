@@ -10,10 +10,19 @@
 
 #include "bus.h"
 
+/* Writers first: vCPUs that hammer a port must not keep the loop's thread waiting. */
 int bus_init(struct bus *bus)
 {
+	pthread_rwlockattr_t attributes;
+	int err = pthread_rwlockattr_init(&attributes);
+
+	if (err)
+		return -err;
+	pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	bus->count = 0;
-	return -pthread_rwlock_init(&bus->lock, NULL);
+	err = pthread_rwlock_init(&bus->lock, &attributes);
+	pthread_rwlockattr_destroy(&attributes);
+	return -err;
 }
 
 void bus_exit(struct bus *bus)

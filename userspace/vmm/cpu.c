@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <linux/kvm.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,20 @@ static int install_kick(void)
 	return sigaction(KICK_SIGNAL, &action, NULL) ? -errno : 0;
 }
 
+/* Stop the VM. Of several vCPUs that fail at once, the first one says why. */
+__attribute__((format(printf, 2, 3)))
+static void fail(struct vcpu *vcpu, const char *fmt, ...)
+{
+	char what[160];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(what, sizeof(what), fmt, args);
+	va_end(args);
+	if (vm_stop(vcpu->vm, VM_STOP_ERROR))
+		rh_error(-EIO, "virtual CPU %u: %s", vcpu->index, what);
+}
+
 static void handle_io(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
@@ -63,46 +78,45 @@ static void handle_mmio(struct vcpu *vcpu)
 		   run->mmio.is_write);
 }
 
-/* Return: 0 to go on, or a negative errno after one line on stderr. */
-static int handle_exit(struct vcpu *vcpu)
+static void handle_exit(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
 		handle_io(vcpu);
-		return 0;
+		break;
 	case KVM_EXIT_MMIO:
 		handle_mmio(vcpu);
-		return 0;
+		break;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
-		return 0;
+		break;
 	case KVM_EXIT_SHUTDOWN:
-		return rh_error(-EIO, "virtual CPU %u: the guest crashed (triple fault)",
-				vcpu->index);
+		fail(vcpu, "the guest crashed (triple fault)");
+		break;
 	case KVM_EXIT_FAIL_ENTRY:
-		return rh_error(-EIO,
-				"virtual CPU %u: the hardware refuses its state (reason %#llx)",
-				vcpu->index, run->fail_entry.hardware_entry_failure_reason);
+		fail(vcpu, "the hardware refuses its state (reason %#llx)",
+		     run->fail_entry.hardware_entry_failure_reason);
+		break;
 	case KVM_EXIT_INTERNAL_ERROR:
-		return rh_error(-EIO, "virtual CPU %u: KVM cannot go on (internal error %u)",
-				vcpu->index, run->internal.suberror);
+		fail(vcpu, "KVM cannot go on (internal error %u)", run->internal.suberror);
+		break;
 	default:
-		return rh_error(-EIO, "virtual CPU %u: unexpected KVM exit %u", vcpu->index,
-				run->exit_reason);
+		fail(vcpu, "unexpected KVM exit %u", run->exit_reason);
+		break;
 	}
 }
 
-static int run_once(struct vcpu *vcpu)
+static void run_once(struct vcpu *vcpu)
 {
 	if (ioctl(vcpu->fd, KVM_RUN, 0)) {
-		if (errno == EINTR || errno == EAGAIN)
-			return 0;
-		return rh_error(-errno, "virtual CPU %u: %s", vcpu->index, strerror(errno));
+		if (errno != EINTR && errno != EAGAIN)
+			fail(vcpu, "%s", strerror(errno));
+		return;
 	}
 	atomic_store_explicit(&vcpu->exits, vcpu->exits + 1, memory_order_relaxed);
-	return handle_exit(vcpu);
+	handle_exit(vcpu);
 }
 
 static void *vcpu_thread(void *argument)
@@ -110,8 +124,7 @@ static void *vcpu_thread(void *argument)
 	struct vcpu *vcpu = argument;
 
 	while (vm_stopped(vcpu->vm) == VM_RUNNING)
-		if (run_once(vcpu))
-			vm_stop(vcpu->vm, VM_STOP_ERROR);
+		run_once(vcpu);
 	return NULL;
 }
 

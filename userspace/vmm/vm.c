@@ -258,17 +258,19 @@ int vm_ioeventfd(struct vm *vm, uint64_t addr, unsigned int len, bool pio, int f
 	return ioctl(vm->vm_fd, KVM_IOEVENTFD, &ioeventfd) ? -errno : 0;
 }
 
-void vm_stop(struct vm *vm, enum vm_stop_reason why)
+bool vm_stop(struct vm *vm, enum vm_stop_reason why)
 {
 	int running = VM_RUNNING, reboot = VM_STOP_REBOOT;
 
 	if (atomic_compare_exchange_strong(&vm->stop, &running, (int)why)) {
 		vcpus_kick(vm);
 		loop_quit(vm->loop);
-	} else if (why == VM_STOP_QUIT) {
-		/* a signal taken while a reboot winds up must not be lost */
-		atomic_compare_exchange_strong(&vm->stop, &reboot, (int)why);
+		return true;
 	}
+	/* a signal taken while a reboot winds up must not be lost */
+	if (why == VM_STOP_QUIT)
+		atomic_compare_exchange_strong(&vm->stop, &reboot, (int)why);
+	return false;
 }
 
 enum vm_stop_reason vm_stopped(struct vm *vm)

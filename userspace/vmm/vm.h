@@ -147,9 +147,10 @@ int vm_irq_line(struct vm *vm, unsigned int irq, int level);
  * @vm: the VM
  * @why: not VM_RUNNING
  *
- * Returns at once, before they have stopped. Context: any thread.
+ * Context: any thread. Does not wait until they have stopped.
+ * Return: whether this call was the first.
  */
-void vm_stop(struct vm *vm, enum vm_stop_reason why);
+bool vm_stop(struct vm *vm, enum vm_stop_reason why);
 
 /* Whether, and why, the VM was stopped. Any thread. */
 enum vm_stop_reason vm_stopped(struct vm *vm);
