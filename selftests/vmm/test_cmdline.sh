@@ -40,7 +40,7 @@ refused() {
 	shift 2
 	run "$@"
 	judge_refusal "$pattern"
-	result "$name" $? "${wrong[@]}" "stderr: ${lines[@]:0:3}"
+	result "$name" $? "${wrong[@]}" "${lines[@]:0:3}"
 }
 
 # The same, with what a valid command line needs before the arguments.
@@ -243,26 +243,54 @@ test_no_kvm() {
 
 # Found when the devices are made, that is with a KVM.
 test_device_files() {
-	local name
+	local backend
 
-	if ! have_kvm; then
-		skip device_files 'no /dev/kvm'
+	have_kvm || { skip device_files 'no /dev/kvm' ; return ; }
+	truncate -s 1000 "$work/ragged"
+	for backend in kernel userspace; do
+		run_refused "absent_${backend}_disk_is_refused" 'No such file' \
+			--disk "path=$work/absent,backend=$backend"
+		run_refused "folder_as_${backend}_disk_is_refused" "$work is neither" \
+			--disk "path=$work,backend=$backend"
+		run_refused "device_as_${backend}_disk_is_refused" '/dev/zero is neither' \
+			--disk "path=/dev/zero,backend=$backend"
+		run_refused "empty_${backend}_disk_is_refused" "$work/nothing" \
+			--disk "path=$work/nothing,backend=$backend"
+		run_refused "ragged_${backend}_disk_is_refused" '1000 bytes' \
+			--disk "path=$work/ragged,backend=$backend"
+	done
+	run_refused taken_tap_name_is_refused 'tap lo' --net tap=lo,backend=userspace
+	if [[ -e /dev/ringhost-tap ]]; then
+		run_refused taken_kernel_tap_name_is_refused 'tap lo' --net tap=lo
+	else
+		skip taken_kernel_tap_name_is_refused 'the modules are not loaded'
+	fi
+}
+
+# A private /dev again, with KVM and what the case needs.
+test_nodes() {
+	local node option setup name pattern
+
+	if ! have_kvm || ! unshare --mount true 2> /dev/null; then
+		skip nodes 'no /dev/kvm, or no mount namespace'
 		return
 	fi
-	run_refused absent_disk_is_refused 'No such file' --disk "path=$work/absent"
-	run_refused absent_userspace_disk_is_refused 'No such file' \
-		--disk "path=$work/absent,backend=userspace"
-	run_refused folder_as_disk_is_refused "$work" --disk "path=$work,backend=userspace"
-	run_refused empty_disk_is_refused "$work/nothing" \
-		--disk "path=$work/nothing,backend=userspace"
-	for name in ringhost-blk ringhost-net; do
-		[[ ! -e /dev/$name ]] && continue
-		skip "absent_${name}_is_refused" 'the modules are loaded'
+	for node in blk:--disk:path=$work/image net:--net:tap=rhtest0; do
+		IFS=: read -r node option value <<< "$node"
+		for setup in 'absent:no /dev/ringhost-:true' \
+			"wrong:/dev/ringhost-:ln -s null /dev/ringhost-$node" \
+			"forbidden:Permission denied:mknod -m 0 /dev/ringhost-$node c 1 3"; do
+			IFS=: read -r name pattern command <<< "$setup"
+			timeout "$PATIENCE" unshare --mount bash -c "mount -t tmpfs none /dev &&
+				mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/kvm c 10 232 &&
+				$command && exec setpriv --bounding-set -all --inh-caps -all \
+				'$RINGHOST' run --kernel '$kernel' $option '$value' < /dev/null" \
+				> "$work/out" 2> "$work/err"
+			status=$?
+			judge_refusal "$pattern"
+			result "${name}_${node}_node_is_refused" $? "${wrong[@]}" "${lines[@]:0:3}"
+		done
 	done
-	[[ -e /dev/ringhost-blk ]] || run_refused absent_blk_module_is_refused ringhost-blk \
-		--disk "path=$work/image"
-	[[ -e /dev/ringhost-net ]] || run_refused absent_net_module_is_refused 'ringhost-(net|tap)' \
-		--net tap=rhtest0
 }
 
 mkdir "$work/empty"
@@ -283,4 +311,5 @@ test_initrd_files
 test_unreadable
 test_no_kvm
 test_device_files
+test_nodes
 finish

@@ -3,6 +3,8 @@
 # Common to the tests of the ringhost command; sourced, not run. Gives a work folder
 # that vanishes with the test, KTAP results, and guests of a few instructions that
 # come as a bzImage of our own making, so that no distribution kernel is needed.
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # for who sources this
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 RINGHOST=${RINGHOST:-$(dirname "$(dirname "$here")")/build/ringhost}
@@ -45,12 +47,12 @@ have_kvm() {
 
 # put FILE OFFSET HEX: bytes into a file
 put() {
-	local escaped= i
+	local escaped='' i
 
 	for ((i = 0; i < ${#3}; i += 2)); do
 		escaped+="\\x${3:i:2}"
 	done
-	printf "$escaped" | dd of="$1" bs=1 seek=$(($2)) conv=notrunc status=none
+	printf '%b' "$escaped" | dd of="$1" bs=1 seek=$(($2)) conv=notrunc status=none
 }
 
 # make_kernel FILE [HEX]: a bzImage whose 64-bit entry is HEX, or an endless HLT.
