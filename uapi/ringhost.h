@@ -48,7 +48,7 @@
 	S(REJECT_RING_FAULT, reject_ring_fault)		/* ring memory gone or unreadable */ \
 	S(REJECT_NET_HEADER, reject_net_header)		/* packet shorter than its vnet header */ \
 	S(REJECT_NET_PACKET, reject_net_packet)		/* packet the port refused */ \
-	S(NET_DROPS, net_drops)				/* packets larger than the driver's buffers */ \
+	S(NET_DROPS, net_drops)				/* packets no buffer can take, now or ever */ \
 	S(BLK_READS, blk_reads)				/* IN requests accepted */ \
 	S(BLK_WRITES, blk_writes)			/* OUT requests accepted */ \
 	S(BLK_FLUSHES, blk_flushes)			/* FLUSH requests accepted */ \
@@ -147,7 +147,7 @@ struct ringhost_blk_limits {
 /*
  * ringhost-blk only: attach a disk, while no queue runs. Errors: EPERM, EFAULT,
  * EBUSY a queue runs, EBADF, EINVAL unknown flag, reserved not 0, or a file that
- * is neither block device nor regular file, EACCES not opened for reading,
+ * is neither block device nor regular file, or is writable and opened with O_APPEND, EACCES not opened for reading,
  * EROFS neither opened for writing nor flagged read-only.
  */
 #define RINGHOST_BLK_SET_DISK _IOW(RINGHOST_IOC_MAGIC, 0x10, struct ringhost_blk_disk)

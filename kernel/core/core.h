@@ -200,8 +200,8 @@ struct rh_port;
 
 /**
  * struct rh_port_ops - a packet port, implemented by the tap
- * @consume: take up to @max packets that the host sent towards the guest; returns how
- *	many. One consumer at a time; process context.
+ * @consume: take up to @max packets that the host sent towards the guest, VLAN tags in
+ *	the data; returns how many. One consumer at a time; process context.
  * @build: check one packet (a virtio_net_hdr of @header_len bytes, then the frame, or
  *	only the frame where @header_len is 0) and turn it into an skb that the caller
  *	owns. Returns ERR_PTR(-EINVAL) for a packet the port refuses, -EFAULT for memory
