@@ -58,10 +58,10 @@ block_is_right() {
 
 # check NAME IMAGE LAST: blocks 1 to LAST
 check() {
-	local number lost=''
+	local block lost=''
 
-	for ((number = 1; number <= $3; number++)); do
-		block_is_right "$2" "$number" || lost+=" $number"
+	for ((block = 1; block <= $3; block++)); do
+		block_is_right "$2" "$block" || lost+=" $block"
 	done
 	[[ -z $lost ]]
 	result "$1" $? "lost of $3 blocks:$lost"
