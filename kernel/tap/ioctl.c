@@ -151,6 +151,7 @@ static int set_interface(struct rh_tap_file *file, struct rh_tap *tap, union arg
 	return 0;
 }
 
+/* TUNSETIFINDEX: int, the index of the next interface made. EPERM has one; EINVAL negative. */
 static int set_ifindex(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
 {
 	if (tap)
@@ -163,12 +164,14 @@ static int set_ifindex(struct rh_tap_file *file, struct rh_tap *tap, union argum
 
 /* ---- asking ---- */
 
+/* TUNGETFEATURES: int, the IFF_* flags that TUNSETIFF takes and that do something. */
 static int get_features(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
 {
 	argument->number = RH_TAP_FEATURES;
 	return 0;
 }
 
+/* TUNGETIFF: struct ifreq, name and flags; no filter is ever attached. */
 static int get_interface(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
 {
 	struct ifreq *ifreq = &argument->ifreq;
@@ -180,6 +183,7 @@ static int get_interface(struct rh_tap_file *file, struct rh_tap *tap, union arg
 
 /* ---- who, and how long ---- */
 
+/* TUNSETPERSIST: by value, whether the interface outlives its file. */
 static int set_persist(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
 {
 	unsigned int flags = tap->flags & ~IFF_PERSIST;
@@ -193,6 +197,7 @@ static int set_persist(struct rh_tap_file *file, struct rh_tap *tap, union argum
 	return 0;
 }
 
+/* TUNSETOWNER: by value, a uid of the caller's user namespace. EINVAL not in it. */
 static int set_owner(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
 {
 	kuid_t owner = make_kuid(current_user_ns(), argument->value);
@@ -204,6 +209,7 @@ static int set_owner(struct rh_tap_file *file, struct rh_tap *tap, union argumen
 	return 0;
 }
 
+/* TUNSETGROUP: by value, a gid of the caller's user namespace. EINVAL not in it. */
 static int set_group(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
 {
 	kgid_t group = make_kgid(current_user_ns(), argument->value);
@@ -217,17 +223,20 @@ static int set_group(struct rh_tap_file *file, struct rh_tap *tap, union argumen
 
 /* ---- how packets look ---- */
 
+/* TUNSETOFFLOAD: by value, TUN_F_* bits; see rh_tap_netdev_set_offloads(). */
 static int set_offload(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
 {
 	return rh_tap_netdev_set_offloads(tap, argument->value);
 }
 
+/* TUNGETVNETHDRSZ: int, bytes. */
 static int get_header_len(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
 {
 	argument->number = tap->header_len;
 	return 0;
 }
 
+/* TUNSETVNETHDRSZ: int, bytes, 10 to RH_TAP_HEADER_MAX; packets queued follow. EINVAL. */
 static int set_header_len(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
 {
 	int length = argument->number;
@@ -238,6 +247,7 @@ static int set_header_len(struct rh_tap_file *file, struct rh_tap *tap, union ar
 	return 0;
 }
 
+/* TUNGETVNETLE: int, 1 if TUNSETVNETLE made it so. */
 static int get_little_endian(struct rh_tap_file *file, struct rh_tap *tap,
 			     union argument *argument)
 {
@@ -245,6 +255,7 @@ static int get_little_endian(struct rh_tap_file *file, struct rh_tap *tap,
 	return 0;
 }
 
+/* TUNSETVNETLE: int; not 0: vnet headers are little endian, 0: of the host's order. */
 static int set_little_endian(struct rh_tap_file *file, struct rh_tap *tap,
 			     union argument *argument)
 {
@@ -252,12 +263,14 @@ static int set_little_endian(struct rh_tap_file *file, struct rh_tap *tap,
 	return 0;
 }
 
+/* TUNGETSNDBUF: int, bytes. */
 static int get_sndbuf(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
 {
 	argument->number = tap->sndbuf;
 	return 0;
 }
 
+/* TUNSETSNDBUF: int, bytes that written packets may hold; INT_MAX: no limit. EINVAL. */
 static int set_sndbuf(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
 {
 	if (argument->number <= 0)
@@ -269,6 +282,7 @@ static int set_sndbuf(struct rh_tap_file *file, struct rh_tap *tap, union argume
 
 /* ---- the net_device ---- */
 
+/* SIOCGIFHWADDR: struct ifreq, the Ethernet address; ifr_name is not looked at. */
 static int get_address(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
 {
 	struct ifreq *ifreq = &argument->ifreq;
@@ -279,11 +293,13 @@ static int get_address(struct rh_tap_file *file, struct rh_tap *tap, union argum
 	return 0;
 }
 
+/* SIOCSIFHWADDR: struct ifreq. EADDRNOTAVAIL multicast or zero; EINVAL family. */
 static int set_address(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
 {
 	return dev_set_mac_address_user(tap->dev, &argument->ifreq.ifr_hwaddr, NULL);
 }
 
+/* TUNSETCARRIER: int, 0 off. */
 static int set_carrier(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
 {
 	return rh_tap_netdev_change_carrier(tap->dev, argument->number != 0);
