@@ -48,7 +48,7 @@ EXPORT_SYMBOL_GPL(rh_queue_wake);
  *
  * Any context. The worker may reap the request, and a stop that waited for it may
  * return, before this function wakes the worker; the RCU read lock keeps queue and
- * worker until then. Pairs with synchronize_rcu() in rh_dev_exit().
+ * worker until then. Pairs with synchronize_rcu() in dev_reset().
  */
 void rh_queue_complete(struct rh_queue *queue, struct llist_head *done, struct llist_node *node)
 {

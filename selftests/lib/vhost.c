@@ -6,9 +6,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "harness.h"
 #include "vhost.h"
 
 #define STAT_NAME(id, name) [RINGHOST_STAT_##id] = #name,
@@ -208,4 +210,27 @@ int vhost_blk_get_limits(int fd, struct ringhost_blk_limits *limits)
 const char *vhost_stat_name(enum ringhost_vring_stat stat)
 {
 	return stat < RINGHOST_STAT_COUNT ? stat_names[stat] : "unknown";
+}
+
+/**
+ * vhost_module_references() - how many users a module has
+ * @module: its name
+ *
+ * A content that is no number ends the test.
+ *
+ * Return: the number; -1 if the module is not there, or its users are not counted.
+ */
+int vhost_module_references(const char *module)
+{
+	char path[80];
+	int count = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/module/%s/refcnt", module);
+	file = fopen(path, "r");
+	if (!file)
+		return -1;
+	ASSERT_EQ(1, fscanf(file, "%d", &count));
+	fclose(file);
+	return count;
 }

@@ -16,6 +16,7 @@
 #define VHOST_NODE_TAP "/dev/ringhost-tap"
 
 int vhost_open(const char *path);
+int vhost_module_references(const char *module);
 int vhost_set_owner(int fd);
 int vhost_reset_owner(int fd);
 int vhost_get_features(int fd, __u64 *features);

@@ -69,21 +69,6 @@ static bool workers_are_gone(const char *prefix)
 	return false;
 }
 
-static int references(const char *module)
-{
-	char path[80];
-	int count = -1;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/module/%s/refcnt", module);
-	file = fopen(path, "r");
-	if (!file)
-		return -1;
-	ASSERT_EQ(1, fscanf(file, "%d", &count));
-	fclose(file);
-	return count;
-}
-
 /* A process that owns a busy device until it is killed; says so through @ready. */
 static void be_owner(enum rig_flavour flavour, int ready)
 {
@@ -123,7 +108,7 @@ static pid_t start_owner(enum rig_flavour flavour)
 static void expect_all_released(const char *module, int before)
 {
 	EXPECT_TRUE(workers_are_gone("rh-"));
-	EXPECT_EQ(before, references(module));
+	EXPECT_EQ(before, vhost_module_references(module));
 }
 
 static const char *module_of(enum rig_flavour flavour)
@@ -134,7 +119,7 @@ static const char *module_of(enum rig_flavour flavour)
 TEST_F_TIMEOUT(owner, killed_while_busy_releases_everything, 60)
 {
 	const char *module = module_of(variant->flavour);
-	int before = references(module);
+	int before = vhost_module_references(module);
 	int status = 0;
 
 	for (unsigned int round = 0; round < 8; round++) {
@@ -167,7 +152,7 @@ static void close_while_busy(enum rig_flavour flavour)
 TEST_F_TIMEOUT(owner, close_while_busy_releases_everything, 60)
 {
 	const char *module = module_of(variant->flavour);
-	int before = references(module);
+	int before = vhost_module_references(module);
 	int status = -1;
 
 	for (unsigned int round = 0; round < 8; round++) {
@@ -246,7 +231,7 @@ TEST_F_TIMEOUT(owner, killed_while_busy_leaves_modules_that_unload_at_once, 60)
 	};
 	int status = 0;
 
-	if (references("ringhost") < 0)
+	if (vhost_module_references("ringhost") < 0)
 		SKIP(return, "this kernel cannot unload modules");
 	for (unsigned int round = 0; round < 3; round++) {
 		pid_t pid = start_owner(variant->flavour);
@@ -257,7 +242,7 @@ TEST_F_TIMEOUT(owner, killed_while_busy_leaves_modules_that_unload_at_once, 60)
 			EXPECT_EQ(0, syscall(SYS_delete_module, modules[i], O_NONBLOCK))
 				TEST_LOG("%s: %s", modules[i], strerror(errno));
 		for (unsigned int i = 0; i < 4; i++)
-			if (references(modules[i]) < 0)
+			if (vhost_module_references(modules[i]) < 0)
 				load_module(modules[i]);
 	}
 }

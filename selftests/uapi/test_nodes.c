@@ -78,37 +78,21 @@ TEST_F(node, cannot_be_opened_by_others)
 	EXPECT_EQ(EACCES, errno);
 }
 
-/* Users of a module; -1 if the kernel does not count them. */
-static int references(const char *module)
-{
-	char path[80];
-	int count = -1;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/module/%s/refcnt", module);
-	file = fopen(path, "r");
-	if (!file)
-		return -1;
-	ASSERT_EQ(1, fscanf(file, "%d", &count));
-	fclose(file);
-	return count;
-}
-
 TEST_F(node, keeps_its_module_loaded_while_open)
 {
-	int before = references(variant->module);
+	int before = vhost_module_references(variant->module);
 	int fd;
 
 	if (before < 0)
 		SKIP(return, "this kernel cannot unload modules");
 	fd = open(self->path, O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, fd);
-	EXPECT_LT(before, references(variant->module));
+	EXPECT_LT(before, vhost_module_references(variant->module));
 	close(fd);
 	/* What a socket holds goes after a grace period. */
-	for (unsigned int i = 0; i < 100 && references(variant->module) != before; i++)
+	for (unsigned int i = 0; i < 100 && vhost_module_references(variant->module) != before; i++)
 		usleep(20000);
-	EXPECT_EQ(before, references(variant->module));
+	EXPECT_EQ(before, vhost_module_references(variant->module));
 }
 
 /* modinfo reads the file; we look for the text that depmod turns into modules.devname. */
