@@ -7,6 +7,7 @@
 # rise while they do. Then the guest is stopped and continued, and still has a network.
 # PACKED=on does the same with packed rings.
 set -uo pipefail
+. "$(dirname "$0")/../lib/cover.sh"
 
 KERNEL=/boot/vmlinuz-$(uname -r)
 TAP=qemu0
@@ -152,12 +153,6 @@ qemu_is_gone() {
 	[[ ! -d /proc/$qemu ]] && ! tap_exists
 }
 
-cover() {
-	mkdir -p "$(dirname "$2")"
-	[[ -e $2 ]] || touch "$2"
-	mount --bind "$1" "$2"
-}
-
 start_host() {
 	mkdir -p "$work/www"
 	ip addr add "$HOST/24" dev "$TAP" && ip link set "$TAP" up || return
@@ -233,7 +228,7 @@ done
 work=$(mktemp -d)
 mount -t tmpfs work "$work" || exit 1
 trap clean_up EXIT
-cover /dev/ringhost-tap /dev/net/tun && cover /dev/ringhost-net /dev/vhost-net || exit 1
+cover /dev/ringhost-tap /dev/net/tun tun && cover /dev/ringhost-net /dev/vhost-net vhost_net || exit 1
 make_initrd || exit 1
 
 echo "1..$TESTS"

@@ -4,6 +4,7 @@
 # The stock `ip tuntap`, which knows only /dev/net/tun, over a bind mount: the simplest
 # program of those that must run unmodified. What it makes and deletes must be ours.
 set -uo pipefail
+. "$(dirname "$0")/../lib/cover.sh"
 
 TESTS=9
 NODE=/dev/ringhost-tap
@@ -63,9 +64,7 @@ takes_address() {
 
 echo "TAP version 13"
 echo "1..$TESTS"
-mkdir -p /dev/net
-[[ -e /dev/net/tun ]] || touch /dev/net/tun
-mount --bind "$NODE" /dev/net/tun || exit 1
+cover "$NODE" /dev/net/tun tun || exit 1
 mount -t sysfs sysfs /sys || exit 1
 
 expect tap_is_made add rht0 mode tap

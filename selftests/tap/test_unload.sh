@@ -33,10 +33,8 @@ load() {
 
 make_persistent() {
 	# As ip tuntap would, whatever is mounted on /dev/net/tun here.
-	unshare --mount -- bash -c '
-		mkdir -p /dev/net
-		[[ -e /dev/net/tun ]] || touch /dev/net/tun
-		mount --bind /dev/ringhost-tap /dev/net/tun && ip tuntap add dev '"$1"' mode tap'
+	unshare --mount -- bash -c ". '$here/../lib/cover.sh'"'
+		cover /dev/ringhost-tap /dev/net/tun tun && ip tuntap add dev '"$1"' mode tap'
 }
 
 # The open file is this shell's descriptor 9.

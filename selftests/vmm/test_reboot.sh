@@ -40,7 +40,7 @@ clock_is_right() {
 
 	guest=${guest%% *}
 	host=$(date -u +%s)
-	((guest > host - 60 && guest < host + 60)) && return
+	[[ $guest =~ ^[0-9]+$ ]] && ((guest > host - 60 && guest < host + 60)) && return
 	echo "# guest $guest, host $host"
 	return 1
 }
