@@ -61,7 +61,14 @@
 	S(REJECT_BLK_LENGTH, reject_blk_length)		/* length unaligned or above the limit */ \
 	S(REJECT_BLK_READONLY, reject_blk_readonly)	/* write to a read-only disk */ \
 	S(STARTS_MAPPED, starts_mapped)			/* starts with the ring mapped into the kernel */ \
-	S(STARTS_UNMAPPED, starts_unmapped)		/* starts that left it to user copies */
+	S(STARTS_UNMAPPED, starts_unmapped)		/* starts that left it to user copies */ \
+	S(PINS, pins)					/* pages of the owner's pinned, for rings or data */ \
+	S(POLLS, polls)					/* times the worker looked for more before it slept */ \
+	S(POLL_HITS, poll_hits)				/* times that looking paid */ \
+	S(IOTLB_MISSES, iotlb_misses)			/* translations asked of the owner */ \
+	S(REJECT_IOTLB_ACCESS, reject_iotlb_access)	/* buffer mapped for the other direction only */ \
+	S(LOGGED_PAGES, logged_pages)			/* pages noted in the dirty log */ \
+	S(LOG_FAULTS, log_faults)			/* writes the dirty log's memory could not take */
 
 #define RINGHOST_STAT_ENUM(id, name) RINGHOST_STAT_##id,
 enum ringhost_vring_stat {

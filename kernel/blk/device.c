@@ -118,11 +118,7 @@ static void blk_reset(struct rh_dev *dev)
 /* What depends on the disk is offered all the same: the VMM leaves out what does not apply. */
 static const struct rh_dev_ops blk_ops = {
 	.name = "blk",
-	.features = BIT_ULL(VIRTIO_F_VERSION_1) |
-		    BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
-		    BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
-		    BIT_ULL(VIRTIO_F_RING_PACKED) |
-		    BIT_ULL(VIRTIO_F_IN_ORDER) |
+	.features = RH_CORE_FEATURES |
 		    BIT_ULL(VIRTIO_BLK_F_SEG_MAX) |
 		    BIT_ULL(VIRTIO_BLK_F_RO) |
 		    BIT_ULL(VIRTIO_BLK_F_BLK_SIZE) |

@@ -19,6 +19,7 @@
 #include <linux/skbuff.h>
 #include <linux/types.h>
 #include <linux/uio.h>
+#include <linux/virtio_config.h>
 #include <linux/wait.h>
 
 #include "../../uapi/ringhost.h"
@@ -26,6 +27,13 @@
 #include "memory.h"
 #include "ring.h"
 #include "worker.h"
+
+/* What the core does for every backend; a backend offers these and its own. */
+#define RH_CORE_FEATURES (BIT_ULL(VIRTIO_F_VERSION_1) | \
+			  BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | \
+			  BIT_ULL(VIRTIO_RING_F_EVENT_IDX) | \
+			  BIT_ULL(VIRTIO_F_RING_PACKED) | \
+			  BIT_ULL(VIRTIO_F_IN_ORDER))
 
 struct eventfd_ctx;
 struct rh_dev;

@@ -243,62 +243,6 @@ static void queue_run(struct rh_work *work)
 	mutex_unlock(&queue->lock);
 }
 
-/* The kick eventfd was signalled; its wait queue's lock is held, in any context. */
-static int kick_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
-{
-	struct rh_queue *queue = container_of(wait, struct rh_queue, kick_wait);
-
-	if (!(key_to_poll(key) & EPOLLIN))
-		return 0;
-	rh_queue_count(queue, KICKS, 1);
-	rh_queue_wake(queue);
-	return 0;
-}
-
-static void kick_found(struct file *file, wait_queue_head_t *head, poll_table *table)
-{
-	struct rh_queue *queue = container_of(table, struct rh_queue, kick_table);
-
-	queue->kick_head = head;
-	add_wait_queue(head, &queue->kick_wait);
-}
-
-/* A kick that was signalled before, or while nobody polled, is not lost: look at once. */
-static void kick_start(struct rh_queue *queue)
-{
-	if (queue->kick && !queue->kick_head && rh_queue_is_running(queue))
-		vfs_poll(queue->kick, &queue->kick_table);
-	rh_queue_wake(queue);
-}
-
-static void kick_stop(struct rh_queue *queue)
-{
-	if (queue->kick_head)
-		remove_wait_queue(queue->kick_head, &queue->kick_wait);
-	queue->kick_head = NULL;
-}
-
-/**
- * rh_queue_set_kick - replace the kick eventfd
- * @queue: the queue
- * @kick: the eventfd's file, whose reference passes to the queue; or NULL
- *
- * Return: the previous one, whose reference passes to the caller; or NULL.
- */
-struct file *rh_queue_set_kick(struct rh_queue *queue, struct file *kick)
-{
-	struct file *previous;
-
-	rh_queue_lock(queue);
-	kick_stop(queue);
-	previous = queue->kick;
-	queue->kick = kick;
-	if (rh_queue_is_running(queue))
-		kick_start(queue);
-	mutex_unlock(&queue->lock);
-	return previous;
-}
-
 /**
  * rh_queue_set_features - put feature bits in force
  * @queue: the queue
@@ -415,7 +359,7 @@ static int queue_start_locked(struct rh_queue *queue)
 		return err;
 	}
 	queue->state = RH_QUEUE_RUNNING;
-	kick_start(queue);
+	rh_kick_start(queue);
 	return 0;
 }
 
@@ -453,7 +397,7 @@ void rh_queue_stop(struct rh_queue *queue)
 		mutex_unlock(&queue->lock);
 		return;
 	}
-	kick_stop(queue);
+	rh_kick_stop(queue);
 	if (queue->state == RH_QUEUE_RUNNING)
 		queue->state = RH_QUEUE_STOPPING;
 	mutex_unlock(&queue->lock);
@@ -485,8 +429,7 @@ void rh_queue_init(struct rh_queue *queue, struct rh_dev *dev, unsigned int inde
 	mutex_init(&queue->lock);
 	init_waitqueue_head(&queue->drained);
 	rh_work_init(&queue->work, queue_run);
-	init_waitqueue_func_entry(&queue->kick_wait, kick_wake);
-	init_poll_funcptr(&queue->kick_table, kick_found);
+	rh_kick_init(queue);
 }
 
 /**

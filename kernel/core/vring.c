@@ -121,7 +121,7 @@ static long set_kick(struct rh_queue *queue, union vring_argument *arg)
 		if (IS_ERR(kick))
 			return PTR_ERR(kick);
 	}
-	kick = rh_queue_set_kick(queue, kick);
+	kick = rh_kick_replace(queue, kick);
 	if (kick)
 		fput(kick);
 	return 0;

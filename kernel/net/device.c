@@ -123,11 +123,7 @@ static void net_reset(struct rh_dev *dev)
 
 static const struct rh_dev_ops net_ops = {
 	.name = "net",
-	.features = BIT_ULL(VIRTIO_F_VERSION_1) |
-		    BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
-		    BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
-		    BIT_ULL(VIRTIO_F_RING_PACKED) |
-		    BIT_ULL(VIRTIO_F_IN_ORDER) |
+	.features = RH_CORE_FEATURES |
 		    BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) |
 		    BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR),
 	.process = net_process,
