@@ -30,9 +30,11 @@ static u16 advance(const struct rh_ring *ring, u16 position, unsigned int slots)
 	unsigned int entry = (position & ~RH_PACKED_WRAP) + slots;
 	u16 wrap = position & RH_PACKED_WRAP;
 
-	for (; entry >= ring->num; entry -= ring->num)
+	if (entry < ring->num)
+		return entry | wrap;
+	if (entry / ring->num % 2)
 		wrap ^= RH_PACKED_WRAP;
-	return entry | wrap;
+	return entry % ring->num | wrap;
 }
 
 static int read16(const struct rh_area *area, size_t offset, u16 *value)
