@@ -208,34 +208,45 @@ static int order_pop(struct rh_ring *ring, u16 head, u16 slots)
 	return 0;
 }
 
+/* Account for a chain that was found. */
+static int take(struct rh_ring *ring, u16 head, u16 slots)
+{
+	int err = 0;
+
+	/* The driver reuses entries that it has not got back. */
+	if (ring->outstanding == ring->num)
+		return rh_ring_reject(ring, RINGHOST_STAT_REJECT_AVAIL_INDEX);
+	if (ring->in_order)
+		err = order_pop(ring, head, slots);
+	if (!err)
+		ring->outstanding++;
+	return err;
+}
+
 /**
  * rh_ring_pop - take the next chain the driver has offered
  * @ring: the ring
  * @memory: the guest's memory
  * @chain: receives the chain; valid until the next pop
  *
- * Return: 1 with a chain, 0 without; -EPROTO or -EFAULT: refused, ring->reject says why
- * and the ring is of no use until it is resumed.
+ * Return: 1 with a chain, 0 without; -EPROTO or -EFAULT: refused, ring->reject says why,
+ * the ring stands before the chain and is of no use until it is resumed.
  */
 int rh_ring_pop(struct rh_ring *ring, const struct rh_memory *memory, struct rh_chain *chain)
 {
-	int slots;
+	const u16 position = ring->avail_next;
+	int slots, err;
 
 	*chain = (struct rh_chain) { 0 };
 	slots = ring->packed ? rh_packed_pop(ring, memory, chain) :
 			       rh_split_pop(ring, memory, chain);
 	if (slots <= 0)
 		return slots;
-	/* The driver reuses entries that it has not got back. */
-	if (ring->outstanding == ring->num)
-		return rh_ring_reject(ring, RINGHOST_STAT_REJECT_AVAIL_INDEX);
-	if (ring->in_order) {
-		int err = order_pop(ring, chain->head, slots);
-
-		if (err)
-			return err;
+	err = take(ring, chain->head, slots);
+	if (err) {
+		ring->avail_next = position;
+		return err;
 	}
-	ring->outstanding++;
 	chain->out = ring->iov;
 	chain->in = ring->iov + chain->out_count;
 	return 1;

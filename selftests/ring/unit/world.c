@@ -14,8 +14,15 @@ static const char *const stat_names[RINGHOST_STAT_COUNT] = {
 	RINGHOST_VRING_STATS(STAT_NAME)
 };
 
-/* Heap blocks of exactly the right size: the sanitizer sees a byte too far. */
-static void *lend(size_t size)
+/**
+ * world_lend() - memory that the code under test may touch
+ * @size: in bytes
+ *
+ * A heap block of exactly the right size: the sanitizer sees a byte too far.
+ *
+ * Return: the memory, zeroed.
+ */
+void *world_lend(size_t size)
 {
 	void *memory = calloc(1, size);
 
@@ -24,10 +31,20 @@ static void *lend(size_t size)
 	return memory;
 }
 
-static void make_memory(struct world *world)
+/**
+ * world_make_memory() - make the two regions and their table, and nothing else lent
+ * @world: receives them
+ */
+void world_make_memory(struct world *world)
 {
-	struct vhost_memory *table = lend(sizeof(*table) + 2 * sizeof(table->regions[0]));
+	const size_t size = sizeof(struct vhost_memory) + 2 * sizeof(struct vhost_memory_region);
+	struct vhost_memory *table;
 
+	user_areas_clear();
+	user_access_hook = NULL;
+	world->first = world_lend(WORLD_REGION);
+	world->second = world_lend(WORLD_REGION);
+	table = world_lend(size);
 	table->nregions = 2;
 	table->regions[0].guest_phys_addr = WORLD_FIRST;
 	table->regions[0].memory_size = WORLD_REGION;
@@ -49,14 +66,10 @@ static void make_memory(struct world *world)
 void world_init(struct world *world, unsigned int num)
 {
 	memset(world, 0, sizeof(*world));
-	user_areas_clear();
-	user_access_hook = NULL;
-	world->first = lend(WORLD_REGION);
-	world->second = lend(WORLD_REGION);
-	make_memory(world);
-	world->desc = lend(num * sizeof(*world->desc));
-	world->avail = lend(sizeof(*world->avail) + (num + 1) * sizeof(world->avail->ring[0]));
-	world->used = lend(sizeof(*world->used) + num * sizeof(world->used->ring[0]) +
+	world_make_memory(world);
+	world->desc = world_lend(num * sizeof(*world->desc));
+	world->avail = world_lend(sizeof(*world->avail) + (num + 1) * sizeof(world->avail->ring[0]));
+	world->used = world_lend(sizeof(*world->used) + num * sizeof(world->used->ring[0]) +
 			   sizeof(__u16));
 	world->ring.num = num;
 	world->ring.desc.user = world->desc;
@@ -84,6 +97,9 @@ void world_exit(struct world *world)
 	free(world->desc);
 	free(world->avail);
 	free(world->used);
+	free(world->packed);
+	free(world->driver_event);
+	free(world->device_event);
 }
 
 /**

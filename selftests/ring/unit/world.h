@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A ring with its guest, for the unit tests of ring.c: two adjacent regions of
- * guest memory, a hole behind them, and a split ring in memory of its own. See
- * world.c.
+ * guest memory, a hole behind them, and a ring in memory of its own. See world.c for the
+ * split format, world_packed.c for the packed one.
  */
 #ifndef UNIT_WORLD_H
 #define UNIT_WORLD_H
@@ -26,9 +26,13 @@
  * @pops: how many there were
  * @first: the process's address of WORLD_FIRST
  * @second: that of WORLD_SECOND
- * @desc: the ring's descriptor table
- * @avail: the driver's ring
- * @used: the device's ring
+ * @desc: split: the ring's descriptor table
+ * @avail: split: the driver's ring
+ * @used: split: the device's ring
+ * @packed: packed: the ring
+ * @driver_event: packed: the driver's wish
+ * @device_event: packed: the device's wish
+ * @next: packed: position of the driver's next descriptor
  */
 struct world {
 	struct rh_ring ring;
@@ -41,6 +45,10 @@ struct world {
 	struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;
+	struct vring_packed_desc *packed;
+	struct vring_packed_desc_event *driver_event;
+	struct vring_packed_desc_event *device_event;
+	u16 next;
 };
 
 void world_init(struct world *world, unsigned int num);
@@ -53,5 +61,13 @@ void world_seek(struct world *world, u16 position);
 int world_pop(struct world *world);
 struct vring_desc *world_table(struct world *world);
 const char *world_reject(const struct world *world);
+void *world_lend(size_t size);
+void world_make_memory(struct world *world);
+
+/* ---- world_packed.c ---- */
+
+void world_init_packed(struct world *world, unsigned int num);
+unsigned int world_offer_packed(struct world *world, u64 address, u32 length, u16 flags, u16 id);
+bool world_used_packed(const struct world *world, u16 position);
 
 #endif /* UNIT_WORLD_H */
