@@ -75,6 +75,7 @@ struct rh_dev_ops {
 
 /**
  * struct rh_dev - one open device node
+ * @id: names the device in traces and in fdinfo; constant
  * @ops: the backend; constant
  * @queues: the backend's queues; constant
  * @queue_count: their number; constant
@@ -85,6 +86,7 @@ struct rh_dev_ops {
  * @features: acknowledged feature bits; written under @lock and every queue's lock
  */
 struct rh_dev {
+	u32 id;
 	const struct rh_dev_ops *ops;
 	struct rh_queue **queues;
 	unsigned int queue_count;
@@ -98,6 +100,9 @@ void rh_dev_init(struct rh_dev *dev, const struct rh_dev_ops *ops,
 		 struct rh_queue **queues, unsigned int queue_count);
 void rh_dev_exit(struct rh_dev *dev);
 long rh_dev_ioctl(struct rh_dev *dev, unsigned int cmd, unsigned long arg);
+
+/* ---- stats.c: what fdinfo shows ---- */
+
 void rh_dev_show_stats(struct seq_file *seq, struct rh_dev *dev);
 
 /* ---- queue.c: one virtqueue, its eventfds, start and stop ---- */

@@ -6,16 +6,19 @@
  * Runs in the owner's ioctls, or in the last close. Entry points: rh_dev_init() and
  * rh_dev_exit() from the backend's open() and release(), rh_dev_ioctl().
  */
+#include <linux/atomic.h>
 #include <linux/export.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
-#include <linux/seq_file.h>
 #include <linux/uaccess.h>
 #include <linux/vhost.h>
 
 #include "core.h"
 #include "queue.h"
 #include "vring.h"
+
+/* The last device's number; it wraps after four billion opens. */
+static atomic_t last_id;
 
 static void stop_all(struct rh_dev *dev)
 {
@@ -195,6 +198,7 @@ void rh_dev_init(struct rh_dev *dev, const struct rh_dev_ops *ops,
 {
 	unsigned int i;
 
+	dev->id = atomic_inc_return(&last_id);
 	dev->ops = ops;
 	dev->queues = queues;
 	dev->queue_count = queue_count;
@@ -221,29 +225,3 @@ void rh_dev_exit(struct rh_dev *dev)
 	mutex_unlock(&dev->lock);
 }
 EXPORT_SYMBOL_GPL(rh_dev_exit);
-
-#define STAT_NAME(id, name) [RINGHOST_STAT_##id] = #name,
-static const char * const stat_names[] = { RINGHOST_VRING_STATS(STAT_NAME) };
-#undef STAT_NAME
-
-/**
- * rh_dev_show_stats - print the counters that are not 0, for the node's fdinfo
- * @seq: where to
- * @dev: the device
- *
- * Takes no lock: counters are read one by one while they move.
- */
-void rh_dev_show_stats(struct seq_file *seq, struct rh_dev *dev)
-{
-	unsigned int i, stat;
-	u64 value;
-
-	for (i = 0; i < dev->queue_count; i++) {
-		for (stat = 0; stat < RINGHOST_STAT_COUNT; stat++) {
-			value = READ_ONCE(dev->queues[i]->stats[stat]);
-			if (value)
-				seq_printf(seq, "queue%u.%s:\t%llu\n", i, stat_names[stat], value);
-		}
-	}
-}
-EXPORT_SYMBOL_GPL(rh_dev_show_stats);

@@ -10,6 +10,7 @@
 #include <linux/poll.h>
 
 #include "queue.h"
+#include "trace.h"
 
 /* The kick eventfd was signalled; its wait queue's lock is held, in any context. */
 static int kick_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
@@ -19,6 +20,7 @@ static int kick_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void
 	if (!(key_to_poll(key) & EPOLLIN))
 		return 0;
 	rh_queue_count(queue, KICKS, 1);
+	trace_rh_kick(queue);
 	rh_queue_wake(queue);
 	return 0;
 }

@@ -26,6 +26,7 @@
 
 #include "core.h"
 #include "queue.h"
+#include "trace.h"
 
 /**
  * rh_queue_wake - have the worker look at the queue
@@ -92,6 +93,7 @@ static void queue_break(struct rh_queue *queue)
 	queue->state = RH_QUEUE_BROKEN;
 	rh_stat_add(&queue->stats[queue->ring.reject], 1);
 	rh_queue_count(queue, BREAKS, 1);
+	trace_rh_break(queue, queue->ring.reject);
 	if (queue->error)
 		rh_compat_eventfd_signal(queue->error);
 }
@@ -126,6 +128,7 @@ int rh_queue_pop(struct rh_queue *queue, struct rh_chain *chain)
 	queue->inflight++;
 	rh_queue_count(queue, DESCRIPTORS, chain->descriptors);
 	rh_queue_count(queue, BYTES_READ, chain->out_bytes);
+	trace_rh_pop(queue, chain);
 	return 1;
 }
 EXPORT_SYMBOL_GPL(rh_queue_pop);
@@ -168,9 +171,23 @@ void rh_queue_push(struct rh_queue *queue, u16 head, u32 written)
 	queue->inflight--;
 	rh_queue_count(queue, CHAINS, 1);
 	rh_queue_count(queue, BYTES_WRITTEN, written);
+	trace_rh_push(queue, head, written);
 	ring_failed(queue, rh_ring_push(&queue->ring, head, written));
 }
 EXPORT_SYMBOL_GPL(rh_queue_push);
+
+static void call_driver(struct rh_queue *queue, bool wanted)
+{
+	if (wanted && queue->call) {
+		rh_queue_count(queue, CALLS, 1);
+		trace_rh_call(queue);
+		rh_compat_eventfd_signal(queue->call);
+		return;
+	}
+	if (!wanted)
+		rh_queue_count(queue, CALLS_SUPPRESSED, 1);
+	trace_rh_call_suppressed(queue);
+}
 
 /**
  * rh_queue_publish - show the driver what was pushed, and call it if it wants that
@@ -178,6 +195,7 @@ EXPORT_SYMBOL_GPL(rh_queue_push);
  */
 void rh_queue_publish(struct rh_queue *queue)
 {
+	unsigned int outstanding = queue->ring.outstanding;
 	int ret;
 
 	lockdep_assert_held(&queue->lock);
@@ -186,15 +204,10 @@ void rh_queue_publish(struct rh_queue *queue)
 	if (ring_failed(queue, rh_ring_publish(&queue->ring)))
 		return;
 	rh_queue_count(queue, PUBLISHES, 1);
+	trace_rh_publish(queue, outstanding - queue->ring.outstanding);
 	ret = rh_ring_needs_call(&queue->ring);
-	if (ring_failed(queue, ret))
-		return;
-	if (!ret) {
-		rh_queue_count(queue, CALLS_SUPPRESSED, 1);
-	} else if (queue->call) {
-		rh_queue_count(queue, CALLS, 1);
-		rh_compat_eventfd_signal(queue->call);
-	}
+	if (!ring_failed(queue, ret))
+		call_driver(queue, ret);
 }
 EXPORT_SYMBOL_GPL(rh_queue_publish);
 
@@ -225,6 +238,16 @@ bool rh_queue_enable_kick(struct rh_queue *queue)
 }
 EXPORT_SYMBOL_GPL(rh_queue_enable_kick);
 
+static bool process(struct rh_queue *queue)
+{
+	bool again;
+
+	trace_rh_run_begin(queue);
+	again = queue->dev->ops->process(queue);
+	trace_rh_run_end(queue, again);
+	return again;
+}
+
 /* The queue's turn in its worker. */
 static void queue_run(struct rh_work *work)
 {
@@ -234,7 +257,7 @@ static void queue_run(struct rh_work *work)
 	mutex_lock(&queue->lock);
 	if (queue->state != RH_QUEUE_STOPPED && ops->reap)
 		ops->reap(queue);
-	if (rh_queue_is_running(queue) && ops->process(queue)) {
+	if (rh_queue_is_running(queue) && process(queue)) {
 		rh_queue_count(queue, REQUEUES, 1);
 		rh_queue_wake(queue);
 	}

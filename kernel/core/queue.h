@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What device.c and vring.c need of queue.c and kick.c beyond the public face.
+ * What device.c and vring.c need of queue.c, kick.c and stats.c beyond the public face.
  */
 #ifndef RH_QUEUE_H
 #define RH_QUEUE_H
@@ -19,5 +19,9 @@ void rh_kick_init(struct rh_queue *queue);
 void rh_kick_start(struct rh_queue *queue);
 void rh_kick_stop(struct rh_queue *queue);
 struct file *rh_kick_replace(struct rh_queue *queue, struct file *kick);
+
+/* ---- stats.c ---- */
+
+const char *rh_stat_name(unsigned int stat);
 
 #endif /* RH_QUEUE_H */
