@@ -18,7 +18,7 @@ kernel = $(or $(call headers,$(KERNEL)),$(error no headers of kernel "$(KERNEL)"
 W ?= 1
 C ?= 0
 
-.PHONY: all help setup modules modules-all sparse userspace selftests run check clean
+.PHONY: all help setup modules modules-all sparse userspace selftests run fuzz check clean
 
 all: modules userspace ## modules for one kernel, and the VMM (the default)
 
@@ -53,6 +53,9 @@ selftests: ## the test programs
 run: ## boot Debian on both backends in a test host, INTERACTIVE=1 for a login prompt
 	@scripts/setup
 	@scripts/run
+
+fuzz: ## fuzz the ring code in userspace, SECONDS=<n> (default: 60)
+	@selftests/fuzz $(or $(SECONDS),60)
 
 check: ## build everything and run all tests
 	@scripts/setup

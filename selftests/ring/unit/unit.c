@@ -15,6 +15,7 @@ unsigned long user_refusals;
 static struct {
 	unsigned long start;
 	size_t size;
+	bool readonly;
 } areas[USER_AREAS];
 
 /**
@@ -29,9 +30,21 @@ void user_area_add(const void *start, size_t size)
 			continue;
 		areas[i].start = (unsigned long)start;
 		areas[i].size = size;
+		areas[i].readonly = false;
 		return;
 	}
 	ASSERT_TRUE(!"no more areas");
+}
+
+/**
+ * user_area_protect() - let the code under test read some memory only
+ * @start: as given to user_area_add()
+ */
+void user_area_protect(const void *start)
+{
+	for (unsigned int i = 0; i < USER_AREAS; i++)
+		if (areas[i].size && areas[i].start == (unsigned long)start)
+			areas[i].readonly = true;
 }
 
 /**
@@ -53,12 +66,12 @@ void user_areas_clear(void)
 	memset(areas, 0, sizeof(areas));
 }
 
-static bool is_lent(unsigned long address, size_t size)
+static bool is_lent(unsigned long address, size_t size, bool write)
 {
 	for (unsigned int i = 0; i < USER_AREAS; i++) {
 		if (size <= areas[i].size && address >= areas[i].start &&
 		    address - areas[i].start <= areas[i].size - size)
-			return true;
+			return !(write && areas[i].readonly);
 	}
 	return false;
 }
@@ -67,14 +80,15 @@ static bool is_lent(unsigned long address, size_t size)
  * user_access() - the code under test is about to touch user memory
  * @address: first byte
  * @size: in bytes; nothing of 0 bytes can fault
+ * @write: it is to be written
  *
  * Return: whether the memory is there.
  */
-bool user_access(const volatile void *address, size_t size)
+bool user_access(const volatile void *address, size_t size, bool write)
 {
 	if (!size)
 		return true;
-	if (!is_lent((unsigned long)address, size)) {
+	if (!is_lent((unsigned long)address, size, write)) {
 		user_refusals++;
 		return false;
 	}

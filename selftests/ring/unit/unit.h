@@ -8,6 +8,7 @@
 #define USER_AREAS 8
 
 void user_area_add(const void *start, size_t size);
+void user_area_protect(const void *start);
 void user_area_remove(const void *start);
 void user_areas_clear(void);
 

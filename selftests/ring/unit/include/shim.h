@@ -26,6 +26,7 @@ typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;
 typedef __u64 u64;
+typedef __s8 s8;
 
 #define __user
 #define __force
@@ -113,7 +114,7 @@ static inline void sort(void *base, size_t count, size_t size,
 
 /* linux/uaccess.h */
 #define TASK_SIZE (1ul << 47)
-bool user_access(const volatile void *address, size_t size);
+bool user_access(const volatile void *address, size_t size, bool write);
 
 static inline bool access_ok(const volatile void *address, size_t size)
 {
@@ -123,7 +124,7 @@ static inline bool access_ok(const volatile void *address, size_t size)
 /* All or nothing: the callers treat a partial copy as none. */
 static inline unsigned long copy_from_user(void *to, const void *from, size_t size)
 {
-	if (!user_access(from, size))
+	if (!user_access(from, size, false))
 		return size;
 	memcpy(to, from, size);
 	return 0;
@@ -131,7 +132,7 @@ static inline unsigned long copy_from_user(void *to, const void *from, size_t si
 
 static inline unsigned long copy_to_user(void *to, const void *from, size_t size)
 {
-	if (!user_access(to, size))
+	if (!user_access(to, size, true))
 		return size;
 	memcpy(to, from, size);
 	return 0;
@@ -139,14 +140,14 @@ static inline unsigned long copy_to_user(void *to, const void *from, size_t size
 
 #define get_user(value, pointer) ({ \
 	__auto_type from_ = (pointer); \
-	bool ok_ = user_access(from_, sizeof(*from_)); \
+	bool ok_ = user_access(from_, sizeof(*from_), false); \
 	if (ok_) \
 		(value) = READ_ONCE(*from_); \
 	ok_ ? 0 : -EFAULT; })
 
 #define put_user(value, pointer) ({ \
 	__auto_type to_ = (pointer); \
-	bool ok_ = user_access(to_, sizeof(*to_)); \
+	bool ok_ = user_access(to_, sizeof(*to_), true); \
 	if (ok_) \
 		WRITE_ONCE(*to_, value); \
 	ok_ ? 0 : -EFAULT; })
