@@ -5,11 +5,26 @@
  *
  * Runs as ring.c does. Called by split.c and packed.c.
  */
+#include <linux/vhost_types.h>
+
 #include "ring.h"
 
 static unsigned int chain_ranges(const struct rh_chain *chain)
 {
 	return chain->out_count + chain->in_count;
+}
+
+/* What a translation's failure means for the queue. */
+static int refuse(struct rh_ring *ring, const struct rh_memory *memory,
+		  const struct rh_descriptor *desc, u32 access, int err)
+{
+	if (err == -ENOBUFS)
+		return rh_ring_reject(ring, RINGHOST_STAT_REJECT_CHAIN_LENGTH);
+	if (err == -EPERM)
+		return rh_ring_reject(ring, RINGHOST_STAT_REJECT_IOTLB_ACCESS);
+	if (!memory->iotlb || desc->address + (desc->length - 1) < desc->address)
+		return rh_ring_reject(ring, RINGHOST_STAT_REJECT_ADDRESS);
+	return rh_ring_miss(ring, rh_memory_missing(memory, desc->address, desc->length), access);
 }
 
 /**
@@ -19,11 +34,12 @@ static unsigned int chain_ranges(const struct rh_chain *chain)
  * @chain: the chain so far
  * @desc: the buffer
  *
- * Return: 0, or -EPROTO with ring->reject set.
+ * Return: 0; -EPROTO with ring->reject set, or -EAGAIN with ring->miss set.
  */
 int rh_chain_add(struct rh_ring *ring, const struct rh_memory *memory, struct rh_chain *chain,
 		 const struct rh_descriptor *desc)
 {
+	u32 access = desc->flags & VRING_DESC_F_WRITE ? VHOST_ACCESS_WO : VHOST_ACCESS_RO;
 	unsigned int used = chain_ranges(chain);
 	int count;
 
@@ -34,11 +50,9 @@ int rh_chain_add(struct rh_ring *ring, const struct rh_memory *memory, struct rh
 	if (!(desc->flags & VRING_DESC_F_WRITE) && chain->in_count)
 		return rh_ring_reject(ring, RINGHOST_STAT_REJECT_ORDER);
 	count = rh_memory_translate(memory, &ring->region_hint, desc->address, desc->length,
-				    ring->iov + used, RH_CHAIN_MAX - used);
-	if (count == -ENOBUFS)
-		return rh_ring_reject(ring, RINGHOST_STAT_REJECT_CHAIN_LENGTH);
+				    access, ring->iov + used, RH_CHAIN_MAX - used);
 	if (count < 0)
-		return rh_ring_reject(ring, RINGHOST_STAT_REJECT_ADDRESS);
+		return refuse(ring, memory, desc, access, count);
 	if (desc->flags & VRING_DESC_F_WRITE) {
 		chain->in_count += count;
 		chain->in_bytes += desc->length;
@@ -56,7 +70,8 @@ int rh_chain_add(struct rh_ring *ring, const struct rh_memory *memory, struct rh
  * @chain: the chain so far
  * @desc: the descriptor that points to the table
  *
- * Return: the table's number of descriptors, or -EPROTO with ring->reject set.
+ * Return: the table's number of descriptors; -EPROTO with ring->reject set, or -EAGAIN with
+ * ring->miss set.
  */
 int rh_chain_read_table(struct rh_ring *ring, const struct rh_memory *memory,
 			const struct rh_chain *chain, const struct rh_descriptor *desc)
@@ -74,9 +89,9 @@ int rh_chain_read_table(struct rh_ring *ring, const struct rh_memory *memory,
 	if (!size || desc->length % sizeof(struct vring_desc) || size > RH_CHAIN_MAX)
 		return rh_ring_reject(ring, RINGHOST_STAT_REJECT_INDIRECT_SIZE);
 	count = rh_memory_translate(memory, &ring->region_hint, desc->address, desc->length,
-				    pieces, RH_CHAIN_MAX - used);
+				    VHOST_ACCESS_RO, pieces, RH_CHAIN_MAX - used);
 	if (count < 0)
-		return rh_ring_reject(ring, RINGHOST_STAT_REJECT_ADDRESS);
+		return refuse(ring, memory, desc, VHOST_ACCESS_RO, count);
 	for (i = 0; i < count; i++) {
 		if (copy_from_user(to, pieces[i].iov_base, pieces[i].iov_len))
 			return rh_ring_reject(ring, RINGHOST_STAT_REJECT_ADDRESS);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * (2) The guest's memory table: made from VHOST_SET_MEM_TABLE, then read by
- * every queue's worker for each descriptor.
+ * every queue's worker for each descriptor. With a vIOMMU iotlb.c makes the tables.
  *
  * A table never changes; a new one replaces it as a whole (device.c). It is
  * checked when it is made: regions are sorted, do not overlap, do not wrap and
@@ -40,6 +40,7 @@ static int read_region(struct rh_region *region, const struct vhost_memory_regio
 		return -EFAULT;
 	region->start = entry.guest_phys_addr;
 	region->user = entry.userspace_addr;
+	region->access = VHOST_ACCESS_RW;
 	return 0;
 }
 
@@ -129,19 +130,20 @@ static const struct rh_region *find_region(const struct rh_memory *memory, unsig
 }
 
 /**
- * rh_memory_translate - turn a guest-physical range into the owner's addresses
+ * rh_memory_translate - turn a range of addresses into the owner's
  * @memory: the table
  * @hint: the caller's last hit; any value is safe
- * @address: first guest-physical address
+ * @address: first address
  * @length: bytes; not 0
- * @iov: receives one range for each region the guest range touches
+ * @access: what is going to be done there: VHOST_ACCESS_*
+ * @iov: receives one range for each region the range touches
  * @room: entries at @iov
  *
- * Return: the number of ranges; -EFAULT if a byte lies in no region, -ENOBUFS if @room
- * is too small.
+ * Return: the number of ranges; -EFAULT if a byte lies in no region, -EPERM if one lies in
+ * a region that does not allow the access, -ENOBUFS if @room is too small.
  */
 int rh_memory_translate(const struct rh_memory *memory, unsigned int *hint, u64 address, u32 length,
-			struct iovec *iov, unsigned int room)
+			u32 access, struct iovec *iov, unsigned int room)
 {
 	const struct rh_region *region;
 	unsigned int count = 0;
@@ -151,6 +153,8 @@ int rh_memory_translate(const struct rh_memory *memory, unsigned int *hint, u64 
 		region = find_region(memory, hint, address);
 		if (!region)
 			return -EFAULT;
+		if (access & ~region->access)
+			return -EPERM;
 		if (count == room)
 			return -ENOBUFS;
 		piece = min(left - 1, region->last - address) + 1;
@@ -160,8 +164,28 @@ int rh_memory_translate(const struct rh_memory *memory, unsigned int *hint, u64 
 		count++;
 		left -= piece;
 		address += piece;
-		if (left && !address)	/* wrapped past the last guest-physical address */
+		if (left && !address)	/* wrapped past the last address */
 			return -EFAULT;
 	}
 	return count;
+}
+
+/**
+ * rh_memory_missing - where a translation failed
+ * @memory: the table
+ * @address: first address
+ * @length: bytes; not 0, the range does not wrap and is not all in the table
+ *
+ * Return: the range's first address that lies in no region.
+ */
+u64 rh_memory_missing(const struct rh_memory *memory, u64 address, u32 length)
+{
+	const struct rh_region *region;
+	u64 last = address + (length - 1);
+	unsigned int hint = 0;
+
+	for (region = find_region(memory, &hint, address); region && region->last < last;
+	     region = find_region(memory, &hint, address))
+		address = region->last + 1;
+	return address;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * (2) Guest memory: the table that maps guest-physical ranges to the owner's
- * addresses. See memory.c.
+ * (2) Guest memory: the table that maps the addresses in descriptors to the owner's.
+ * See memory.c.
  */
 #ifndef RH_MEMORY_H
 #define RH_MEMORY_H
@@ -19,26 +19,32 @@ struct vhost_memory;
  * @start: first guest-physical address
  * @last: last guest-physical address; not before @start
  * @user: owner's address of @start
+ * @access: what a device may do there: VHOST_ACCESS_*
  */
 struct rh_region {
 	u64 start;
 	u64 last;
 	u64 user;
+	u32 access;
 };
 
 /**
- * struct rh_memory - the guest's memory, immutable once made
+ * struct rh_memory - what a device may reach, by address; immutable while in force
  * @count: regions in the table
+ * @iotlb: addresses are a vIOMMU's (iotlb.c), and one that is not here may be asked for;
+ *	else they are guest-physical, and here is all there is
  * @regions: sorted by address, without overlap
  */
 struct rh_memory {
 	unsigned int count;
+	bool iotlb;
 	struct rh_region regions[];
 };
 
 struct rh_memory *rh_memory_alloc(const struct vhost_memory __user *user);
 void rh_memory_free(struct rh_memory *memory);
 int rh_memory_translate(const struct rh_memory *memory, unsigned int *hint, u64 address, u32 length,
-			struct iovec *iov, unsigned int room);
+			u32 access, struct iovec *iov, unsigned int room);
+u64 rh_memory_missing(const struct rh_memory *memory, u64 address, u32 length);
 
 #endif /* RH_MEMORY_H */

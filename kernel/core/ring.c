@@ -229,8 +229,9 @@ static int take(struct rh_ring *ring, u16 head, u16 slots)
  * @memory: the guest's memory
  * @chain: receives the chain; valid until the next pop
  *
- * Return: 1 with a chain, 0 without; -EPROTO or -EFAULT: refused, ring->reject says why,
- * the ring stands before the chain and is of no use until it is resumed.
+ * Return: 1 with a chain, 0 without; -EAGAIN: the vIOMMU's table lacks ring->miss;
+ * -EPROTO or -EFAULT: refused, ring->reject says why, and the ring is of no use until it is
+ * resumed. Without a chain the ring stands before it.
  */
 int rh_ring_pop(struct rh_ring *ring, const struct rh_memory *memory, struct rh_chain *chain)
 {

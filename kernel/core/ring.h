@@ -87,6 +87,16 @@ struct rh_position {
 };
 
 /**
+ * struct rh_miss - an address for which the vIOMMU's table has no translation
+ * @address: the address
+ * @access: what for: VHOST_ACCESS_*
+ */
+struct rh_miss {
+	u64 address;
+	u32 access;
+};
+
+/**
  * struct rh_ring - the device's side of one ring
  *
  * Set before the start:
@@ -129,6 +139,7 @@ struct rh_position {
  * @table: room for one indirect table, RH_CHAIN_MAX descriptors of either format
  * @region_hint: where the last translation hit
  * @reject: what rh_ring_pop() refused: an enum ringhost_vring_stat
+ * @miss: what rh_ring_pop() could not translate
  */
 struct rh_ring {
 	unsigned int num;
@@ -166,6 +177,7 @@ struct rh_ring {
 	void *table;
 	unsigned int region_hint;
 	int reject;
+	struct rh_miss miss;
 };
 
 /* ---- ring.c ---- */
@@ -201,6 +213,13 @@ static inline int rh_ring_reject(struct rh_ring *ring, enum ringhost_vring_stat 
 {
 	ring->reject = why;
 	return -EPROTO;
+}
+
+/* Ask for a translation. */
+static inline int rh_ring_miss(struct rh_ring *ring, u64 address, u32 access)
+{
+	ring->miss = (struct rh_miss) { .address = address, .access = access };
+	return -EAGAIN;
 }
 
 /* The ring's own memory is gone. */

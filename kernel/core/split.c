@@ -186,7 +186,7 @@ static int walk_chain(struct rh_ring *ring, const struct rh_memory *memory, stru
  * @memory: the guest's memory
  * @chain: zeroed; receives the chain
  *
- * Return: ring entries the chain takes, 1; 0 if there is none; -EPROTO or -EFAULT.
+ * Return: ring entries the chain takes, 1; 0 if there is none; -EAGAIN, -EPROTO or -EFAULT.
  */
 int rh_split_pop(struct rh_ring *ring, const struct rh_memory *memory, struct rh_chain *chain)
 {

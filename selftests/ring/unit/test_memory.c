@@ -63,7 +63,8 @@ static long alloc_error(struct vhost_memory *user)
 }
 
 #define TRANSLATE(address, length, room) \
-	rh_memory_translate(self->memory, &self->hint, address, length, self->iov, room)
+	rh_memory_translate(self->memory, &self->hint, address, length, VHOST_ACCESS_RW, \
+			    self->iov, room)
 
 TEST_F(table, first_and_last_byte_are_found)
 {
@@ -128,7 +129,8 @@ TEST_F(table, empty_table_holds_nothing)
 	self->user->nregions = 0;
 	memory = rh_memory_alloc(self->user);
 	ASSERT_FALSE(IS_ERR(memory));
-	EXPECT_EQ(-EFAULT, rh_memory_translate(memory, &self->hint, 0, 1, self->iov, 8));
+	EXPECT_EQ(-EFAULT, rh_memory_translate(memory, &self->hint, 0, 1, VHOST_ACCESS_RO,
+					       self->iov, 8));
 	rh_memory_free(memory);
 }
 
@@ -291,7 +293,7 @@ TEST_F(table, random_tables_agree_with_the_model)
 			u64 address = random() % 700;
 			u32 length = 1 + random() % 120;
 			int count = rh_memory_translate(memory, &self->hint, address, length,
-							iov, 16);
+							VHOST_ACCESS_WO, iov, 16);
 
 			ASSERT_TRUE(agrees(self->user, address, length, iov, count));
 		}
