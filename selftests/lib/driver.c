@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A virtio driver in userspace, opposite of stages (1), (2), (4) and (5): it
- * offers chains, kicks, and reaps what the device gives back; virtio 1.3, 2.7.
- * Runs in the test, little-endian hosts only. A failure of the set-up ends the
- * test; a hostile test writes the ring itself and calls driver_offer(). Entry
- * points: driver_init(), driver_add(), driver_kick(), driver_wait().
+ * offers chains, kicks, and reaps what the device gives back; virtio 1.3, 2.6.
+ * This is the face of both formats, driver_split.c and driver_packed.c are the
+ * formats. Runs in the test, little-endian hosts only. A failure of the set-up
+ * ends the test; a hostile test writes the ring itself and calls driver_offer()
+ * or driver_packed_offer(). Entry points: driver_init(), driver_add(),
+ * driver_kick(), driver_wait().
  */
 #include <errno.h>
 #include <poll.h>
@@ -19,25 +21,55 @@
 
 #define PAGE 4096
 
-static bool has_feature(const struct driver_queue *queue, unsigned int bit)
+static size_t driver_area_size(unsigned int num)
 {
-	return queue->driver->features & DRIVER_BIT(bit);
+	return sizeof(struct vring_avail) + (num + 1) * sizeof(__u16);
 }
 
-/* Each part of the ring on pages of its own, so that a test can take one away. */
-static void alloc_ring(struct driver_queue *queue)
+static size_t device_area_size(unsigned int num)
+{
+	return sizeof(struct vring_used) + num * sizeof(struct vring_used_elem) + sizeof(__u16);
+}
+
+static uint16_t *alloc_words(uint16_t *old, unsigned int num)
+{
+	uint16_t *words = realloc(old, num * sizeof(*words));
+
+	ASSERT_NE(NULL, words);
+	return words;
+}
+
+/**
+ * driver_is_packed() - which format the queue's ring has
+ * @queue: the queue
+ *
+ * Return: whether it is packed.
+ */
+bool driver_is_packed(const struct driver_queue *queue)
+{
+	return driver_has_feature(queue, VIRTIO_F_RING_PACKED);
+}
+
+/**
+ * driver_resize_queue() - give the queue an empty ring of another size, in new memory
+ * @queue: a queue that is stopped; driver_set_queue() is still to be called
+ * @num: ring entries
+ *
+ * Each part of the ring is on pages of its own, so that a test can take one away.
+ */
+void driver_resize_queue(struct driver_queue *queue, unsigned int num)
 {
 	struct guest *guest = &queue->driver->guest;
-	size_t num = queue->num;
 
+	queue->num = num;
 	queue->desc = guest_alloc(guest, num * sizeof(struct vring_desc), PAGE);
-	queue->avail = guest_alloc(guest, sizeof(struct vring_avail) + (num + 1) * sizeof(__u16),
-				   PAGE);
-	queue->used = guest_alloc(guest, sizeof(struct vring_used) +
-				  num * sizeof(struct vring_used_elem) + sizeof(__u16), PAGE);
+	queue->avail = guest_alloc(guest, driver_area_size(num), PAGE);
+	queue->used = guest_alloc(guest, device_area_size(num), PAGE);
 	guest_alloc(guest, 0, PAGE);
-	queue->chain_length = calloc(num, sizeof(*queue->chain_length));
-	ASSERT_NE(NULL, queue->chain_length);
+	queue->free = alloc_words(queue->free, num);
+	queue->link = alloc_words(queue->link, num);
+	queue->chain_length = alloc_words(queue->chain_length, num);
+	driver_reset_queue(queue);
 }
 
 static int new_eventfd(void)
@@ -54,23 +86,38 @@ static int new_eventfd(void)
  */
 void driver_reset_queue(struct driver_queue *queue)
 {
+	uint16_t start = driver_is_packed(queue) ? DRIVER_WRAP : 0;
+
 	memset(queue->desc, 0, queue->num * sizeof(struct vring_desc));
-	memset(queue->avail, 0, sizeof(struct vring_avail) + (queue->num + 1) * sizeof(__u16));
-	memset(queue->used, 0, sizeof(struct vring_used) + sizeof(__u16) +
-	       queue->num * sizeof(struct vring_used_elem));
+	memset(queue->avail, 0, driver_area_size(queue->num));
+	memset(queue->used, 0, device_area_size(queue->num));
 	memset(queue->chain_length, 0, queue->num * sizeof(*queue->chain_length));
 	for (unsigned int i = 0; i < queue->num; i++)
-		queue->desc[i].next = i + 1;
-	queue->free_head = 0;
+		queue->free[i] = i;
+	queue->free_taken = 0;
+	queue->free_given = 0;
 	queue->free_count = queue->num;
-	queue->avail_next = 0;
-	queue->avail_kicked = 0;
-	queue->used_next = 0;
+	queue->avail_next = start;
+	queue->used_next = start;
+	queue->unkicked = 0;
+}
+
+/**
+ * driver_base() - where a device with nothing in flight stands once all is reaped
+ * @queue: the queue
+ *
+ * Return: as VHOST_GET_VRING_BASE has it.
+ */
+uint32_t driver_base(const struct driver_queue *queue)
+{
+	uint32_t position = queue->used_next;
+
+	return driver_is_packed(queue) ? position | position << 16 : position;
 }
 
 /**
  * driver_set_queue() - tell the device about a queue's ring and eventfds
- * @queue: a queue that is stopped; goes on at its current avail index
+ * @queue: a queue that is stopped; goes on behind the last chain reaped
  *
  * Return: 0 or -errno of the first ioctl that failed.
  */
@@ -80,7 +127,7 @@ int driver_set_queue(struct driver_queue *queue)
 	int error = vhost_set_vring_num(fd, queue->index, queue->num);
 
 	if (!error)
-		error = vhost_set_vring_base(fd, queue->index, queue->used_next);
+		error = vhost_set_vring_base(fd, queue->index, driver_base(queue));
 	if (!error)
 		error = vhost_set_vring_addr(fd, queue->index, queue->desc, queue->avail,
 					     queue->used);
@@ -99,9 +146,7 @@ static void init_queue(struct driver *driver, unsigned int index, unsigned int n
 
 	queue->driver = driver;
 	queue->index = index;
-	queue->num = num;
-	alloc_ring(queue);
-	driver_reset_queue(queue);
+	driver_resize_queue(queue, num);
 	queue->kick = new_eventfd();
 	queue->call = new_eventfd();
 	queue->error = new_eventfd();
@@ -151,6 +196,8 @@ void driver_exit(struct driver *driver)
 		close(queue->kick);
 		close(queue->call);
 		close(queue->error);
+		free(queue->free);
+		free(queue->link);
 		free(queue->chain_length);
 	}
 	guest_exit(&driver->guest);
@@ -171,16 +218,56 @@ void driver_fill(const struct driver_queue *queue, struct vring_desc *desc,
 }
 
 /**
- * driver_offer() - put a head into the avail ring and make it visible
+ * driver_take() - take a free descriptor or buffer ID
+ * @queue: the queue
+ *
+ * The one longest free: where chains come back in order, those of a split ring lie in the
+ * table one behind the other, which IN_ORDER demands (virtio 1.3, 2.7.9).
+ *
+ * Return: it.
+ */
+unsigned int driver_take(struct driver_queue *queue)
+{
+	unsigned int head = queue->free[queue->free_taken];
+
+	queue->free_taken = (queue->free_taken + 1) % queue->num;
+	return head;
+}
+
+/**
+ * driver_give() - undo driver_take()
+ * @queue: the queue
+ * @head: the descriptor or buffer ID
+ */
+void driver_give(struct driver_queue *queue, unsigned int head)
+{
+	queue->free[queue->free_given] = head;
+	queue->free_given = (queue->free_given + 1) % queue->num;
+}
+
+/**
+ * driver_offer() - make a chain that a test has written visible
  * @queue: the queue
  * @head: any value: hostile tests offer what they like
+ *
+ * Split: @head goes into the avail ring. Packed: the ring's next descriptor, whatever it
+ * says, becomes available under the buffer ID @head.
  */
 void driver_offer(struct driver_queue *queue, unsigned int head)
 {
-	queue->avail->ring[queue->avail_next % queue->num] = head;
-	queue->avail_next++;
-	/* Pairs with the device's acquire of the index: it sees the chain complete. */
-	__atomic_store_n(&queue->avail->idx, queue->avail_next, __ATOMIC_RELEASE);
+	if (driver_is_packed(queue))
+		driver_packed_offer_head(queue, head);
+	else
+		driver_split_offer(queue, head);
+}
+
+static unsigned int take_chain(struct driver_queue *queue, unsigned int entries)
+{
+	unsigned int head = driver_take(queue);
+
+	queue->free_count -= entries;
+	queue->chain_length[head] = entries;
+	return head;
 }
 
 /**
@@ -196,23 +283,15 @@ void driver_offer(struct driver_queue *queue, unsigned int head)
 int driver_add(struct driver_queue *queue, const struct driver_buffer *buffers,
 	       unsigned int count)
 {
-	unsigned int head = queue->free_head;
-	unsigned int index = head;
+	unsigned int head;
 
 	if (!count || count > queue->free_count)
 		return -ENOSPC;
-	for (unsigned int i = 0; i < count; i++) {
-		struct vring_desc *desc = &queue->desc[index];
-
-		driver_fill(queue, desc, &buffers[i]);
-		index = desc->next;
-		if (i + 1 < count)
-			desc->flags |= VRING_DESC_F_NEXT;
-	}
-	queue->free_head = index;
-	queue->free_count -= count;
-	queue->chain_length[head] = count;
-	driver_offer(queue, head);
+	head = take_chain(queue, count);
+	if (driver_is_packed(queue))
+		driver_packed_add(queue, head, buffers, count);
+	else
+		driver_split_add(queue, head, buffers, count);
 	return head;
 }
 
@@ -230,35 +309,26 @@ int driver_add(struct driver_queue *queue, const struct driver_buffer *buffers,
 int driver_add_indirect(struct driver_queue *queue, struct vring_desc *table,
 			const struct driver_buffer *buffers, unsigned int count)
 {
-	struct driver_buffer whole = { table, count * sizeof(*table), false };
-	unsigned int head = queue->free_head;
+	unsigned int head;
 
 	if (!queue->free_count)
 		return -ENOSPC;
-	for (unsigned int i = 0; i < count; i++) {
+	for (unsigned int i = 0; i < count; i++)
 		driver_fill(queue, &table[i], &buffers[i]);
-		table[i].next = i + 1;
-		if (i + 1 < count)
-			table[i].flags |= VRING_DESC_F_NEXT;
-	}
-	driver_fill(queue, &queue->desc[head], &whole);
-	queue->desc[head].flags |= VRING_DESC_F_INDIRECT;
-	queue->free_head = queue->desc[head].next;
-	queue->free_count--;
-	queue->chain_length[head] = 1;
-	driver_offer(queue, head);
+	head = take_chain(queue, 1);
+	if (driver_is_packed(queue))
+		driver_packed_add_indirect(queue, head, table, count);
+	else
+		driver_split_add_indirect(queue, head, table, count);
 	return head;
 }
 
 static bool kick_wanted(const struct driver_queue *queue)
 {
-	/* The index must be visible before we look; pairs with the device's own full barrier. */
+	/* The chain must be visible before we look; pairs with the device's own full barrier. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (has_feature(queue, VIRTIO_RING_F_EVENT_IDX))
-		return vring_need_event(__atomic_load_n(driver_avail_event(queue),
-							__ATOMIC_RELAXED),
-					queue->avail_next, queue->avail_kicked);
-	return !(__atomic_load_n(&queue->used->flags, __ATOMIC_RELAXED) & VRING_USED_F_NO_NOTIFY);
+	return driver_is_packed(queue) ? driver_packed_kick_wanted(queue) :
+					 driver_split_kick_wanted(queue);
 }
 
 /**
@@ -269,7 +339,7 @@ void driver_kick_always(struct driver_queue *queue)
 {
 	uint64_t one = 1;
 
-	queue->avail_kicked = queue->avail_next;
+	queue->unkicked = 0;
 	queue->kicks++;
 	ASSERT_EQ((int)sizeof(one), write(queue->kick, &one, sizeof(one)));
 }
@@ -286,22 +356,9 @@ bool driver_kick(struct driver_queue *queue)
 		driver_kick_always(queue);
 		return true;
 	}
-	queue->avail_kicked = queue->avail_next;
+	queue->unkicked = 0;
 	queue->kicks_suppressed++;
 	return false;
-}
-
-static void free_chain(struct driver_queue *queue, unsigned int head)
-{
-	unsigned int count = queue->chain_length[head];
-	unsigned int last = head;
-
-	for (unsigned int i = 1; i < count; i++)
-		last = queue->desc[last].next;
-	queue->desc[last].next = queue->free_head;
-	queue->free_head = head;
-	queue->free_count += count;
-	queue->chain_length[head] = 0;
 }
 
 /**
@@ -315,17 +372,8 @@ static void free_chain(struct driver_queue *queue, unsigned int head)
  */
 bool driver_reap(struct driver_queue *queue, struct driver_used *used)
 {
-	struct vring_used_elem *element = &queue->used->ring[queue->used_next % queue->num];
-
-	/* Pairs with the device's release of the index: the entry is complete. */
-	if (__atomic_load_n(&queue->used->idx, __ATOMIC_ACQUIRE) == queue->used_next)
-		return false;
-	used->head = element->id;
-	used->written = element->len;
-	queue->used_next++;
-	if (used->head < queue->num && queue->chain_length[used->head])
-		free_chain(queue, used->head);
-	return true;
+	return driver_is_packed(queue) ? driver_packed_reap(queue, used) :
+					 driver_split_reap(queue, used);
 }
 
 /**
@@ -335,14 +383,25 @@ bool driver_reap(struct driver_queue *queue, struct driver_used *used)
  */
 void driver_want_call(struct driver_queue *queue, bool wanted)
 {
-	__u16 flags = wanted ? 0 : VRING_AVAIL_F_NO_INTERRUPT;
-	__u16 event = wanted ? queue->used_next : queue->used_next - 1;
-
-	if (has_feature(queue, VIRTIO_RING_F_EVENT_IDX))
-		__atomic_store_n(driver_used_event(queue), event, __ATOMIC_SEQ_CST);
+	if (driver_is_packed(queue))
+		driver_packed_want_call(queue, wanted);
 	else
-		__atomic_store_n(&queue->avail->flags, flags, __ATOMIC_SEQ_CST);
+		driver_split_want_call(queue, wanted);
 	/* The device must see this before we look for chains once more. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+/**
+ * driver_want_call_after() - ask the device to signal not the next chain, but a later one
+ * @queue: the queue; with EVENT_IDX
+ * @entries: that are used first without a call; split: chains, packed: ring entries
+ */
+void driver_want_call_after(struct driver_queue *queue, unsigned int entries)
+{
+	if (driver_is_packed(queue))
+		driver_packed_want_call_after(queue, entries);
+	else
+		driver_split_want_call_after(queue, entries);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 

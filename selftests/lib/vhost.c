@@ -92,14 +92,14 @@ int vhost_set_vring_base(int fd, unsigned int index, unsigned int base)
  * @fd: device
  * @index: queue
  *
- * Return: the avail index, or -errno.
+ * Return: the position, or -errno. That of a packed ring has 32 bits.
  */
-int vhost_get_vring_base(int fd, unsigned int index)
+long vhost_get_vring_base(int fd, unsigned int index)
 {
 	struct vhost_vring_state state = { .index = index };
 	int result = call(fd, VHOST_GET_VRING_BASE, &state);
 
-	return result < 0 ? result : (int)state.num;
+	return result < 0 ? result : (long)state.num;
 }
 
 int vhost_set_vring_addr(int fd, unsigned int index, const void *desc, const void *avail,

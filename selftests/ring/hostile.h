@@ -66,7 +66,7 @@ static inline void hostile_repair(struct rig *rig)
 static inline void hostile_expect(struct hostile *self, const char *name)
 {
 	struct driver_queue *queue = self->rig.queue;
-	uint16_t position = queue->used_next;
+	struct driver_used used;
 
 	rig_provoke(&self->rig);
 	EXPECT_TRUE(driver_is_broken(queue, DRIVER_TIMEOUT));
@@ -76,11 +76,11 @@ static inline void hostile_expect(struct hostile *self, const char *name)
 	/* Broken is broken: no second break, no used entry, whatever is kicked. */
 	rig_provoke(&self->rig);
 	EXPECT_FALSE(driver_is_broken(queue, 50));
-	EXPECT_EQ(position, queue->used->idx);
+	EXPECT_FALSE(driver_reap(queue, &used));
 	EXPECT_EQ(0, rig_works(&self->rig, self->rig.neighbour));
 	EXPECT_STREQ("nothing", driver_rejected(self->rig.neighbour, &self->neighbour_before));
 	ASSERT_EQ(0, rig_stop_queue(&self->rig, queue));
-	EXPECT_EQ(position, vhost_get_vring_base(self->rig.driver.fd, queue->index));
+	EXPECT_EQ(driver_base(queue), vhost_get_vring_base(self->rig.driver.fd, queue->index));
 	hostile_repair(&self->rig);
 }
 

@@ -22,10 +22,12 @@
 #define RING 256
 
 FIXTURE(owner) { pid_t pid; };
-FIXTURE_VARIANT(owner) { enum rig_flavour flavour; };
-FIXTURE_VARIANT_ADD(owner, blk) { RIG_BLK };
-FIXTURE_VARIANT_ADD(owner, net_tx) { RIG_NET_TX };
-FIXTURE_VARIANT_ADD(owner, net_rx) { RIG_NET_RX };
+FIXTURE_VARIANT(owner) { enum rig_flavour flavour; uint64_t features; };
+FIXTURE_VARIANT_ADD(owner, blk) { RIG_BLK, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(owner, net_tx) { RIG_NET_TX, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(owner, net_rx) { RIG_NET_RX, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(owner, blk_packed) { RIG_BLK, DRIVER_PACKED };
+FIXTURE_VARIANT_ADD(owner, net_rx_packed) { RIG_NET_RX, DRIVER_PACKED };
 
 FIXTURE_SETUP(owner)
 {
@@ -70,12 +72,12 @@ static bool workers_are_gone(const char *prefix)
 }
 
 /* A process that owns a busy device until it is killed; says so through @ready. */
-static void be_owner(enum rig_flavour flavour, int ready)
+static void be_owner(const FIXTURE_VARIANT(owner) *variant, int ready)
 {
 	static struct rig rig;
 	static struct load load;
 
-	rig_init(&rig, flavour, RING, DRIVER_FEATURES);
+	rig_init(&rig, variant->flavour, RING, variant->features);
 	rig_start(&rig);
 	load_init(&load, &rig);
 	load_start(&load);
@@ -85,7 +87,7 @@ static void be_owner(enum rig_flavour flavour, int ready)
 	pause();
 }
 
-static pid_t start_owner(enum rig_flavour flavour)
+static pid_t start_owner(const FIXTURE_VARIANT(owner) *variant)
 {
 	int ready[2];
 	char byte;
@@ -96,7 +98,7 @@ static pid_t start_owner(enum rig_flavour flavour)
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		close(ready[0]);
-		be_owner(flavour, ready[1]);
+		be_owner(variant, ready[1]);
 		_exit(EXIT_FAILURE);
 	}
 	close(ready[1]);
@@ -123,7 +125,7 @@ TEST_F_TIMEOUT(owner, killed_while_busy_releases_everything, 60)
 	int status = 0;
 
 	for (unsigned int round = 0; round < 8; round++) {
-		pid_t pid = start_owner(variant->flavour);
+		pid_t pid = start_owner(variant);
 
 		EXPECT_LT(0, count_workers("rh-"));
 		usleep(round * 7000);
@@ -135,12 +137,12 @@ TEST_F_TIMEOUT(owner, killed_while_busy_releases_everything, 60)
 }
 
 /* In a process of its own, so that every round has a new device and interface. */
-static void close_while_busy(enum rig_flavour flavour)
+static void close_while_busy(const FIXTURE_VARIANT(owner) *variant)
 {
 	struct rig rig;
 	struct load load;
 
-	rig_init(&rig, flavour, RING, DRIVER_FEATURES);
+	rig_init(&rig, variant->flavour, RING, variant->features);
 	rig_start(&rig);
 	load_init(&load, &rig);
 	load_fill(&load);
@@ -160,7 +162,7 @@ TEST_F_TIMEOUT(owner, close_while_busy_releases_everything, 60)
 
 		ASSERT_LE(0, pid);
 		if (!pid) {
-			close_while_busy(variant->flavour);
+			close_while_busy(variant);
 			_exit(EXIT_SUCCESS);
 		}
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
@@ -170,7 +172,8 @@ TEST_F_TIMEOUT(owner, close_while_busy_releases_everything, 60)
 }
 
 /* An owner with a file of @folder in its memory, which keeps the file system busy. */
-static void map_and_be_owner(enum rig_flavour flavour, const char *folder, int ready)
+static void map_and_be_owner(const FIXTURE_VARIANT(owner) *variant, const char *folder,
+			     int ready)
 {
 	char path[100];
 	int fd;
@@ -181,7 +184,7 @@ static void map_and_be_owner(enum rig_flavour flavour, const char *folder, int r
 	ASSERT_EQ(0, ftruncate(fd, 4096));
 	ASSERT_NE(MAP_FAILED, mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0));
 	close(fd);
-	be_owner(flavour, ready);
+	be_owner(variant, ready);
 }
 
 TEST_F(owner, memory_of_a_killed_owner_is_freed)
@@ -197,7 +200,7 @@ TEST_F(owner, memory_of_a_killed_owner_is_freed)
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid)
-		map_and_be_owner(variant->flavour, folder, ready[1]);
+		map_and_be_owner(variant, folder, ready[1]);
 	ASSERT_EQ(1, read(ready[0], &byte, 1));
 	/* That is what a mapping does. */
 	EXPECT_EQ(-1, umount(folder));
@@ -234,7 +237,7 @@ TEST_F_TIMEOUT(owner, killed_while_busy_leaves_modules_that_unload_at_once, 60)
 	if (vhost_module_references("ringhost") < 0)
 		SKIP(return, "this kernel cannot unload modules");
 	for (unsigned int round = 0; round < 3; round++) {
-		pid_t pid = start_owner(variant->flavour);
+		pid_t pid = start_owner(variant);
 
 		ASSERT_EQ(0, kill(pid, SIGKILL));
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));

@@ -34,15 +34,25 @@ FIXTURE_VARIANT(fault) {
 	enum rig_flavour flavour;
 	enum order order;
 	enum thread thread;
+	uint64_t features;
 };
-FIXTURE_VARIANT_ADD(fault, blk_device_first) { RIG_BLK, DEVICE_FIRST, IDLE };
-FIXTURE_VARIANT_ADD(fault, blk_faults_first) { RIG_BLK, FAULTS_FIRST, IDLE };
-FIXTURE_VARIANT_ADD(fault, blk_faults_first_stopping) { RIG_BLK, FAULTS_FIRST, STOPPING };
-FIXTURE_VARIANT_ADD(fault, blk_faults_first_resetting) { RIG_BLK, FAULTS_FIRST, RESETTING };
-FIXTURE_VARIANT_ADD(fault, net_device_first) { RIG_NET_TX, DEVICE_FIRST, IDLE };
-FIXTURE_VARIANT_ADD(fault, net_faults_first) { RIG_NET_TX, FAULTS_FIRST, IDLE };
-FIXTURE_VARIANT_ADD(fault, net_faults_first_stopping) { RIG_NET_TX, FAULTS_FIRST, STOPPING };
-FIXTURE_VARIANT_ADD(fault, net_device_first_stopping) { RIG_NET_TX, DEVICE_FIRST, STOPPING };
+FIXTURE_VARIANT_ADD(fault, blk_device_first) { RIG_BLK, DEVICE_FIRST, IDLE, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(fault, blk_faults_first) { RIG_BLK, FAULTS_FIRST, IDLE, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(fault, blk_faults_first_stopping) {
+	RIG_BLK, FAULTS_FIRST, STOPPING, DRIVER_FEATURES
+};
+FIXTURE_VARIANT_ADD(fault, blk_faults_first_resetting) {
+	RIG_BLK, FAULTS_FIRST, RESETTING, DRIVER_FEATURES
+};
+FIXTURE_VARIANT_ADD(fault, blk_packed) { RIG_BLK, DEVICE_FIRST, STOPPING, DRIVER_PACKED };
+FIXTURE_VARIANT_ADD(fault, net_device_first) { RIG_NET_TX, DEVICE_FIRST, IDLE, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(fault, net_faults_first) { RIG_NET_TX, FAULTS_FIRST, IDLE, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(fault, net_faults_first_stopping) {
+	RIG_NET_TX, FAULTS_FIRST, STOPPING, DRIVER_FEATURES
+};
+FIXTURE_VARIANT_ADD(fault, net_device_first_stopping) {
+	RIG_NET_TX, DEVICE_FIRST, STOPPING, DRIVER_FEATURES
+};
 
 /* -1 where this kernel, or this user, may not serve the kernel's faults. */
 static int open_faults(void)
@@ -70,6 +80,18 @@ FIXTURE_TEARDOWN(fault)
 {
 }
 
+static void offer_table(struct driver_queue *queue, uint64_t address)
+{
+	struct vring_packed_desc packed = { address, sizeof(packed), 0, VRING_DESC_F_INDIRECT };
+
+	if (driver_is_packed(queue)) {
+		driver_packed_offer(queue, &packed, 1);
+		return;
+	}
+	queue->desc[0] = (struct vring_desc){ address, sizeof(packed), VRING_DESC_F_INDIRECT, 0 };
+	driver_offer(queue, 0);
+}
+
 /* A chain in an indirect table, on a page whose first access waits for @faults. */
 static void offer_missing_table(struct rig *rig, int faults)
 {
@@ -81,13 +103,10 @@ static void offer_missing_table(struct rig *rig, int faults)
 	};
 
 	guest_alloc(guest, 0, PAGE);
-	rig->queue->desc[0] = (struct vring_desc){
-		guest_address(guest, table), sizeof(*table), VRING_DESC_F_INDIRECT, 0
-	};
 	ASSERT_EQ(table, mmap(table, PAGE, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
 	ASSERT_EQ(0, ioctl(faults, UFFDIO_REGISTER, &range));
-	driver_offer(rig->queue, 0);
+	offer_table(rig->queue, guest_address(guest, table));
 	rig_provoke(rig);
 }
 
@@ -124,7 +143,7 @@ static void be_owner(const FIXTURE_VARIANT(fault) *variant, int ready)
 	int faults = variant->order == FAULTS_FIRST ? open_faults() : -1;
 	pthread_t thread;
 
-	rig_init(&rig, variant->flavour, RING, DRIVER_FEATURES);
+	rig_init(&rig, variant->flavour, RING, variant->features);
 	rig_start(&rig);
 	ASSERT_EQ(0, rig_works(&rig, rig.queue));
 	if (faults < 0)

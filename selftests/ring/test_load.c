@@ -19,14 +19,17 @@ FIXTURE(busy) {
 	struct load load;
 	int fd;
 };
-FIXTURE_VARIANT(busy) { enum rig_flavour flavour; };
-FIXTURE_VARIANT_ADD(busy, blk) { RIG_BLK };
-FIXTURE_VARIANT_ADD(busy, net_tx) { RIG_NET_TX };
-FIXTURE_VARIANT_ADD(busy, net_rx) { RIG_NET_RX };
+FIXTURE_VARIANT(busy) { enum rig_flavour flavour; uint64_t features; };
+FIXTURE_VARIANT_ADD(busy, blk) { RIG_BLK, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(busy, net_tx) { RIG_NET_TX, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(busy, net_rx) { RIG_NET_RX, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(busy, blk_packed) { RIG_BLK, DRIVER_PACKED };
+FIXTURE_VARIANT_ADD(busy, net_tx_packed) { RIG_NET_TX, DRIVER_PACKED };
+FIXTURE_VARIANT_ADD(busy, net_rx_packed) { RIG_NET_RX, DRIVER_PACKED };
 
 FIXTURE_SETUP(busy)
 {
-	rig_init(&self->rig, variant->flavour, RING, DRIVER_FEATURES);
+	rig_init(&self->rig, variant->flavour, RING, variant->features);
 	self->fd = self->rig.driver.fd;
 	rig_start(&self->rig);
 	load_init(&self->load, &self->rig);

@@ -16,14 +16,17 @@ FIXTURE(legal) {
 	struct rig rig;
 	struct driver_stats before;
 };
-FIXTURE_VARIANT(legal) { enum rig_flavour flavour; };
-FIXTURE_VARIANT_ADD(legal, blk) { RIG_BLK };
-FIXTURE_VARIANT_ADD(legal, net_tx) { RIG_NET_TX };
-FIXTURE_VARIANT_ADD(legal, net_rx) { RIG_NET_RX };
+FIXTURE_VARIANT(legal) { enum rig_flavour flavour; uint64_t features; };
+FIXTURE_VARIANT_ADD(legal, blk) { RIG_BLK, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(legal, net_tx) { RIG_NET_TX, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(legal, net_rx) { RIG_NET_RX, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(legal, blk_packed) { RIG_BLK, DRIVER_PACKED };
+FIXTURE_VARIANT_ADD(legal, net_tx_packed) { RIG_NET_TX, DRIVER_PACKED };
+FIXTURE_VARIANT_ADD(legal, net_rx_packed) { RIG_NET_RX, DRIVER_PACKED };
 
 FIXTURE_SETUP(legal)
 {
-	rig_init(&self->rig, variant->flavour, RING, DRIVER_FEATURES);
+	rig_init(&self->rig, variant->flavour, RING, variant->features);
 	rig_start(&self->rig);
 	driver_get_stats(self->rig.queue, &self->before);
 }
@@ -97,17 +100,8 @@ TEST_F(legal, smallest_and_largest_rings_work)
 	unsigned int nums[] = { 4, 8, 32768 };
 
 	for (unsigned int i = 0; i < sizeof(nums) / sizeof(nums[0]); i++) {
-		struct guest *guest = &self->rig.driver.guest;
-
 		ASSERT_EQ(0, rig_stop_queue(&self->rig, queue));
-		queue->num = nums[i];
-		queue->desc = guest_alloc(guest, queue->num * sizeof(*queue->desc), 4096);
-		queue->avail = guest_alloc(guest, 6 + 2 * queue->num, 4096);
-		queue->used = guest_alloc(guest, 6 + 8 * queue->num, 4096);
-		queue->chain_length = realloc(queue->chain_length,
-					      queue->num * sizeof(*queue->chain_length));
-		ASSERT_NE(NULL, queue->chain_length);
-		driver_reset_queue(queue);
+		driver_resize_queue(queue, nums[i]);
 		ASSERT_EQ(0, driver_set_queue(queue));
 		ASSERT_EQ(0, rig_start_queue(&self->rig, queue));
 		for (unsigned int j = 0; j < 20; j++)

@@ -17,16 +17,19 @@ FIXTURE(pair) {
 	struct driver other;
 	struct load load;
 };
-FIXTURE_VARIANT(pair) { enum rig_flavour flavour; };
-FIXTURE_VARIANT_ADD(pair, blk) { RIG_BLK };
-FIXTURE_VARIANT_ADD(pair, net_tx) { RIG_NET_TX };
-FIXTURE_VARIANT_ADD(pair, net_rx) { RIG_NET_RX };
+FIXTURE_VARIANT(pair) { enum rig_flavour flavour; uint64_t features; };
+FIXTURE_VARIANT_ADD(pair, blk) { RIG_BLK, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(pair, net_tx) { RIG_NET_TX, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(pair, net_rx) { RIG_NET_RX, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(pair, blk_packed) { RIG_BLK, DRIVER_PACKED };
+FIXTURE_VARIANT_ADD(pair, net_tx_packed) { RIG_NET_TX, DRIVER_PACKED };
+FIXTURE_VARIANT_ADD(pair, net_rx_packed) { RIG_NET_RX, DRIVER_PACKED };
 
 FIXTURE_SETUP(pair)
 {
-	rig_init(&self->rig, variant->flavour, RING, DRIVER_FEATURES);
+	rig_init(&self->rig, variant->flavour, RING, variant->features);
 	rig_start(&self->rig);
-	driver_init(&self->other, rig_node(variant->flavour), 2, RING, DRIVER_FEATURES);
+	driver_init(&self->other, rig_node(variant->flavour), 2, RING, variant->features);
 	load_init(&self->load, &self->rig);
 }
 

@@ -25,24 +25,32 @@ FIXTURE_VARIANT(torn) {
 	enum rig_flavour flavour;
 	enum part part;
 	enum tear tear;
+	uint64_t features;
 };
-FIXTURE_VARIANT_ADD(torn, blk_desc) { RIG_BLK, DESC, UNMAP };
-FIXTURE_VARIANT_ADD(torn, blk_avail) { RIG_BLK, AVAIL, UNMAP };
-FIXTURE_VARIANT_ADD(torn, blk_used) { RIG_BLK, USED, UNMAP };
-FIXTURE_VARIANT_ADD(torn, blk_used_read_only) { RIG_BLK, USED, READ_ONLY };
-FIXTURE_VARIANT_ADD(torn, net_tx_desc) { RIG_NET_TX, DESC, NO_ACCESS };
-FIXTURE_VARIANT_ADD(torn, net_tx_avail) { RIG_NET_TX, AVAIL, UNMAP };
-FIXTURE_VARIANT_ADD(torn, net_tx_used) { RIG_NET_TX, USED, NO_ACCESS };
-FIXTURE_VARIANT_ADD(torn, net_rx_desc) { RIG_NET_RX, DESC, UNMAP };
-FIXTURE_VARIANT_ADD(torn, net_rx_avail) { RIG_NET_RX, AVAIL, NO_ACCESS };
-FIXTURE_VARIANT_ADD(torn, net_rx_used) { RIG_NET_RX, USED, READ_ONLY };
+FIXTURE_VARIANT_ADD(torn, blk_desc) { RIG_BLK, DESC, UNMAP, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(torn, blk_avail) { RIG_BLK, AVAIL, UNMAP, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(torn, blk_used) { RIG_BLK, USED, UNMAP, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(torn, blk_used_read_only) { RIG_BLK, USED, READ_ONLY, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(torn, net_tx_desc) { RIG_NET_TX, DESC, NO_ACCESS, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(torn, net_tx_avail) { RIG_NET_TX, AVAIL, UNMAP, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(torn, net_tx_used) { RIG_NET_TX, USED, NO_ACCESS, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(torn, net_rx_desc) { RIG_NET_RX, DESC, UNMAP, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(torn, net_rx_avail) { RIG_NET_RX, AVAIL, NO_ACCESS, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(torn, net_rx_used) { RIG_NET_RX, USED, READ_ONLY, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(torn, blk_packed_ring) { RIG_BLK, DESC, UNMAP, DRIVER_PACKED };
+FIXTURE_VARIANT_ADD(torn, blk_packed_ring_read_only) { RIG_BLK, DESC, READ_ONLY, DRIVER_PACKED };
+FIXTURE_VARIANT_ADD(torn, blk_packed_driver_event) { RIG_BLK, AVAIL, NO_ACCESS, DRIVER_PACKED };
+FIXTURE_VARIANT_ADD(torn, blk_packed_device_event) { RIG_BLK, USED, READ_ONLY, DRIVER_PACKED };
+FIXTURE_VARIANT_ADD(torn, net_tx_packed_ring) { RIG_NET_TX, DESC, NO_ACCESS, DRIVER_PACKED };
+FIXTURE_VARIANT_ADD(torn, net_rx_packed_ring) { RIG_NET_RX, DESC, UNMAP, DRIVER_PACKED };
+FIXTURE_VARIANT_ADD(torn, net_rx_packed_driver_event) { RIG_NET_RX, AVAIL, UNMAP, DRIVER_PACKED };
 
 FIXTURE_SETUP(torn)
 {
 	struct driver_queue *queue;
 
 	guest_forbid_pinning();
-	rig_init(&self->rig, variant->flavour, RING, DRIVER_FEATURES);
+	rig_init(&self->rig, variant->flavour, RING, variant->features);
 	rig_start(&self->rig);
 	queue = self->rig.queue;
 	ASSERT_EQ(0, rig_works(&self->rig, queue));
@@ -107,14 +115,17 @@ TEST_F(torn, closing_works_while_the_ring_is_gone)
 
 /* A ring that is pinned and mapped outlives its place in the process. */
 FIXTURE(pinned) { struct rig rig; };
-FIXTURE_VARIANT(pinned) { enum rig_flavour flavour; };
-FIXTURE_VARIANT_ADD(pinned, blk) { RIG_BLK };
-FIXTURE_VARIANT_ADD(pinned, net_tx) { RIG_NET_TX };
-FIXTURE_VARIANT_ADD(pinned, net_rx) { RIG_NET_RX };
+FIXTURE_VARIANT(pinned) { enum rig_flavour flavour; uint64_t features; };
+FIXTURE_VARIANT_ADD(pinned, blk) { RIG_BLK, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(pinned, net_tx) { RIG_NET_TX, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(pinned, net_rx) { RIG_NET_RX, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(pinned, blk_packed) { RIG_BLK, DRIVER_PACKED };
+FIXTURE_VARIANT_ADD(pinned, net_tx_packed) { RIG_NET_TX, DRIVER_PACKED };
+FIXTURE_VARIANT_ADD(pinned, net_rx_packed) { RIG_NET_RX, DRIVER_PACKED };
 
 FIXTURE_SETUP(pinned)
 {
-	rig_init(&self->rig, variant->flavour, RING, DRIVER_FEATURES);
+	rig_init(&self->rig, variant->flavour, RING, variant->features);
 	rig_start(&self->rig);
 	ASSERT_EQ(0, rig_works(&self->rig, self->rig.queue));
 	ASSERT_EQ(1, driver_stat(self->rig.queue, RINGHOST_STAT_STARTS_MAPPED));
