@@ -18,7 +18,7 @@ kernel = $(or $(call headers,$(KERNEL)),$(error no headers of kernel "$(KERNEL)"
 W ?= 1
 C ?= 0
 
-.PHONY: all help setup modules modules-all sparse userspace selftests run fuzz check clean
+.PHONY: all help setup modules modules-all sparse userspace selftests run fuzz check bench-ring clean
 
 all: modules userspace ## modules for one kernel, and the VMM (the default)
 
@@ -44,8 +44,9 @@ sparse: ## check the modules with sparse, KERNEL=<version>
 	@rm -rf "$(BUILD)/modules/$(kernel)"
 	$(MAKE) modules KERNEL=$(kernel) C=2
 
-userspace: ## the ringhost command and libringhost
+userspace: ## the ringhost command, libringhost and the benchmarks' programs
 	$(MAKE) -C userspace
+	$(MAKE) -C userspace/bench OUT="$(BUILD)/bench"
 
 selftests: ## the test programs
 	$(MAKE) -C selftests
@@ -60,6 +61,10 @@ fuzz: ## fuzz the ring code in userspace, SECONDS=<n> (default: 60)
 check: ## build everything and run all tests
 	@scripts/setup
 	@scripts/check
+
+bench-ring: ## what a chain costs in instructions, ours and vhost-net's
+	@scripts/setup
+	@scripts/bench-ring
 
 clean: ## remove all that was built (the root image is cached elsewhere)
 	rm -rf "$(BUILD)"
