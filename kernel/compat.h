@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/uio.h>
 #include <linux/version.h>
+#include <linux/vhost.h>
 
 /* Signal an eventfd by one; the count argument went away in 6.8. */
 static inline void rh_compat_eventfd_signal(struct eventfd_ctx *context)
@@ -20,6 +21,17 @@ static inline void rh_compat_eventfd_signal(struct eventfd_ctx *context)
 	eventfd_signal(context, 1);
 #endif
 }
+
+/* More than 64 feature bits (<linux/vhost.h>); since 6.18. */
+#ifndef VHOST_GET_FEATURES_ARRAY
+struct vhost_features_array {
+	__u64 count;
+	__u64 features[];
+};
+
+#define VHOST_GET_FEATURES_ARRAY _IOR(VHOST_VIRTIO, 0x83, struct vhost_features_array)
+#define VHOST_SET_FEATURES_ARRAY _IOW(VHOST_VIRTIO, 0x83, struct vhost_features_array)
+#endif
 
 /*
  * vfs_iocb_iter_write() as it has been since 6.8: it takes the file system's freeze

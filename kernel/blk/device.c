@@ -13,25 +13,12 @@
  * Entry points: rh_blk_fops; the rh_dev_ops at the bottom.
  */
 #include <linux/module.h>
-#include <linux/nospec.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vhost.h>
 
 #include "blk.h"
-
-/* Only starts and stops, which dev.lock excludes, change what is asked for here. */
-static bool any_queue_runs(struct rh_blk_dev *blk)
-{
-	unsigned int i;
-
-	lockdep_assert_held(&blk->dev.lock);
-	for (i = 0; i < RH_BLK_QUEUES; i++)
-		if (READ_ONCE(blk->queue_table[i]->state) != RH_QUEUE_STOPPED)
-			return true;
-	return false;
-}
 
 static void replace_disk(struct rh_blk_dev *blk, struct rh_blk_disk *disk)
 {
@@ -42,7 +29,7 @@ static void replace_disk(struct rh_blk_dev *blk, struct rh_blk_disk *disk)
 }
 
 /* RINGHOST_BLK_SET_DISK; an error leaves the previous disk attached. */
-static long set_disk(struct rh_blk_dev *blk, const void __user *argument)
+static long set_disk(struct rh_dev *dev, void __user *argument)
 {
 	struct rh_blk_disk *disk = NULL;
 	struct ringhost_blk_disk wanted;
@@ -52,63 +39,49 @@ static long set_disk(struct rh_blk_dev *blk, const void __user *argument)
 	if (wanted.flags & ~RINGHOST_BLK_F_READONLY ||
 	    memchr_inv(wanted.reserved, 0, sizeof(wanted.reserved)))
 		return -EINVAL;
-	if (any_queue_runs(blk))
-		return -EBUSY;
 	if (wanted.fd != VHOST_FILE_UNBIND) {
 		disk = rh_blk_disk_open(&wanted);
 		if (IS_ERR(disk))
 			return PTR_ERR(disk);
 	}
-	replace_disk(blk, disk);
+	replace_disk(rh_blk_dev_of(dev), disk);
 	return 0;
 }
 
 /* RINGHOST_BLK_GET_LIMITS */
-static long get_limits(struct rh_blk_dev *blk, void __user *argument)
+static long get_limits(struct rh_dev *dev, void __user *argument)
 {
+	const struct rh_blk_disk *disk = rh_blk_dev_of(dev)->disk;
 	struct ringhost_blk_limits limits = {};
 
-	if (!blk->disk)
+	if (!disk)
 		return -ENODEV;
-	rh_blk_disk_limits(blk->disk, &limits);
+	rh_blk_disk_limits(disk, &limits);
 	return copy_to_user(argument, &limits, sizeof(limits)) ? -EFAULT : 0;
 }
 
 /* RINGHOST_SET_VRING_ENABLE */
-static long set_enable(struct rh_blk_dev *blk, const void __user *argument)
+static long set_enable(struct rh_queue *queue, union rh_vring_argument *arg)
 {
-	struct vhost_vring_state state;
-	struct rh_queue *queue;
-
-	if (copy_from_user(&state, argument, sizeof(state)))
-		return -EFAULT;
-	if (state.index >= RH_BLK_QUEUES)
-		return -ENOBUFS;
-	if (state.num > 1)
+	if (arg->state.num > 1)
 		return -EINVAL;
-	queue = blk->queue_table[array_index_nospec(state.index, RH_BLK_QUEUES)];
-	if (!state.num) {
+	if (!arg->state.num) {
 		rh_queue_stop(queue);
 		return 0;
 	}
-	return blk->disk ? rh_queue_start(queue) : -ENODEV;
+	return rh_blk_dev_of(queue->dev)->disk ? rh_queue_start(queue) : -ENODEV;
 }
 
-static long blk_backend_ioctl(struct rh_dev *dev, unsigned int cmd, unsigned long arg)
-{
-	struct rh_blk_dev *blk = rh_blk_dev_of(dev);
+static const struct rh_dev_ioctl blk_dev_ioctls[] = {
+	{ RINGHOST_BLK_SET_DISK, RH_IOCTL_OWNER, set_disk, RH_IOCTL_STOPPED },
+	{ RINGHOST_BLK_GET_LIMITS, RH_IOCTL_OWNER, get_limits },
+	{ }
+};
 
-	switch (cmd) {
-	case RINGHOST_BLK_SET_DISK:
-		return set_disk(blk, (const void __user *)arg);
-	case RINGHOST_BLK_GET_LIMITS:
-		return get_limits(blk, (void __user *)arg);
-	case RINGHOST_SET_VRING_ENABLE:
-		return set_enable(blk, (const void __user *)arg);
-	default:
-		return -ENOIOCTLCMD;
-	}
-}
+static const struct rh_vring_ioctl blk_vring_ioctls[] = {
+	{ RINGHOST_SET_VRING_ENABLE, false, false, set_enable },
+	{ }
+};
 
 static void blk_reset(struct rh_dev *dev)
 {
@@ -130,7 +103,8 @@ static const struct rh_dev_ops blk_ops = {
 	.start = rh_blk_queue_start,
 	.stop = rh_blk_queue_stop,
 	.reset = blk_reset,
-	.ioctl = blk_backend_ioctl,
+	.dev_ioctls = blk_dev_ioctls,
+	.vring_ioctls = blk_vring_ioctls,
 };
 
 static int blk_open(struct inode *inode, struct file *file)

@@ -24,6 +24,7 @@
 
 #include "../../uapi/ringhost.h"
 #include "../compat.h"
+#include "ioctl.h"
 #include "memory.h"
 #include "ring.h"
 #include "worker.h"
@@ -58,8 +59,8 @@ struct seq_file;
  *	SET_FEATURES stored new bits in dev->features.
  * @reset: optional; RESET_OWNER or the last close: every queue has stopped; drop what
  *	backend ioctls attached. dev->lock is held.
- * @ioctl: the backend's own ioctls, by the owner, under dev->lock; returns
- *	-ENOIOCTLCMD for those it does not know
+ * @dev_ioctls: the backend's own ioctls on the device, or NULL
+ * @vring_ioctls: the backend's own ioctls on one queue, or NULL
  */
 struct rh_dev_ops {
 	const char *name;
@@ -70,7 +71,8 @@ struct rh_dev_ops {
 	void (*stop)(struct rh_queue *queue);
 	void (*features_changed)(struct rh_queue *queue);
 	void (*reset)(struct rh_dev *dev);
-	long (*ioctl)(struct rh_dev *dev, unsigned int cmd, unsigned long arg);
+	const struct rh_dev_ioctl *dev_ioctls;
+	const struct rh_vring_ioctl *vring_ioctls;
 };
 
 /**

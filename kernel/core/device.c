@@ -17,6 +17,9 @@
 #include "queue.h"
 #include "vring.h"
 
+/* Words of 64 feature bits that a caller may pass: far more than there will be. */
+#define FEATURE_WORDS_MAX 512
+
 /* The last device's number; it wraps after four billion opens. */
 static atomic_t last_id;
 
@@ -77,6 +80,48 @@ static long set_features_ioctl(struct rh_dev *dev, void __user *argument)
 	return 0;
 }
 
+/*
+ * The first word is what VHOST_GET_FEATURES gives, all others are 0: no feature has a
+ * higher number.
+ */
+static long get_features_array_ioctl(struct rh_dev *dev, void __user *argument)
+{
+	struct vhost_features_array __user *array = argument;
+	u64 count;
+
+	if (get_user(count, &array->count))
+		return -EFAULT;
+	if (count > FEATURE_WORDS_MAX)
+		return -E2BIG;
+	if (!count)
+		return 0;
+	if (put_user(dev->ops->features, &array->features[0]) ||
+	    clear_user(&array->features[1], (count - 1) * sizeof(u64)))
+		return -EFAULT;
+	return 0;
+}
+
+/* As VHOST_SET_FEATURES with the first word; without one no feature is wanted. */
+static long set_features_array_ioctl(struct rh_dev *dev, void __user *argument)
+{
+	struct vhost_features_array __user *array = argument;
+	u64 count, i, word, features = 0;
+
+	if (get_user(count, &array->count))
+		return -EFAULT;
+	if (count > FEATURE_WORDS_MAX)
+		return -E2BIG;
+	for (i = 0; i < count; i++) {
+		if (get_user(word, &array->features[i]))
+			return -EFAULT;
+		if (word & ~(i ? 0 : dev->ops->features))
+			return -EOPNOTSUPP;
+		features |= word;
+	}
+	set_features(dev, features);
+	return 0;
+}
+
 /* No backend feature exists yet; asking and setting none is how clients begin. */
 static long get_backend_features_ioctl(struct rh_dev *dev, void __user *argument)
 {
@@ -94,8 +139,6 @@ static long set_backend_features_ioctl(struct rh_dev *dev, void __user *argument
 
 static long set_owner_ioctl(struct rh_dev *dev, void __user *argument)
 {
-	if (dev->mm)
-		return -EBUSY;
 	dev->mm = get_task_mm(current);
 	return dev->mm ? 0 : -EINVAL;
 }
@@ -127,20 +170,21 @@ static long set_mem_table_ioctl(struct rh_dev *dev, void __user *argument)
 static const struct rh_dev_ioctl dev_ioctls[] = {
 	{ VHOST_GET_FEATURES, RH_IOCTL_ANYONE, get_features_ioctl },
 	{ VHOST_SET_FEATURES, RH_IOCTL_ANYONE, set_features_ioctl },
+	{ VHOST_GET_FEATURES_ARRAY, RH_IOCTL_ANYONE, get_features_array_ioctl },
+	{ VHOST_SET_FEATURES_ARRAY, RH_IOCTL_ANYONE, set_features_array_ioctl },
 	{ VHOST_GET_BACKEND_FEATURES, RH_IOCTL_ANYONE, get_backend_features_ioctl },
 	{ VHOST_SET_BACKEND_FEATURES, RH_IOCTL_ANYONE, set_backend_features_ioctl },
-	{ VHOST_SET_OWNER, RH_IOCTL_ANYONE, set_owner_ioctl },
+	{ VHOST_SET_OWNER, RH_IOCTL_ANYONE, set_owner_ioctl, RH_IOCTL_UNOWNED },
 	{ VHOST_RESET_OWNER, RH_IOCTL_OWNER, reset_owner_ioctl },
 	{ VHOST_SET_MEM_TABLE, RH_IOCTL_OWNER, set_mem_table_ioctl },
+	{ }
 };
 
-static const struct rh_dev_ioctl *find_ioctl(unsigned int cmd)
+static const struct rh_dev_ioctl *find_ioctl(const struct rh_dev_ioctl *table, unsigned int cmd)
 {
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(dev_ioctls); i++)
-		if (dev_ioctls[i].cmd == cmd)
-			return &dev_ioctls[i];
+	for (; table && table->cmd; table++)
+		if (table->cmd == cmd)
+			return table;
 	return NULL;
 }
 
@@ -149,21 +193,40 @@ static bool is_owner(const struct rh_dev *dev)
 	return dev->mm && dev->mm == current->mm;
 }
 
-static long ioctl_locked(struct rh_dev *dev, unsigned int cmd, unsigned long arg)
+/* Only starts and stops, which dev->lock excludes, change what is asked for here. */
+static bool any_queue_runs(const struct rh_dev *dev)
 {
-	const struct rh_dev_ioctl *ioctl = find_ioctl(cmd);
-	long ret;
+	unsigned int i;
 
-	if (ioctl && ioctl->who == RH_IOCTL_ANYONE)
-		return ioctl->handle(dev, (void __user *)arg);
-	if (!is_owner(dev))
+	lockdep_assert_held(&dev->lock);
+	for (i = 0; i < dev->queue_count; i++)
+		if (READ_ONCE(dev->queues[i]->state) != RH_QUEUE_STOPPED)
+			return true;
+	return false;
+}
+
+static bool is_time(const struct rh_dev *dev, enum rh_ioctl_when when)
+{
+	switch (when) {
+	case RH_IOCTL_UNOWNED:
+		return !dev->mm;
+	case RH_IOCTL_STOPPED:
+		return !any_queue_runs(dev);
+	default:
+		return true;
+	}
+}
+
+static long ioctl_locked(struct rh_dev *dev, unsigned int cmd, void __user *argument)
+{
+	const struct rh_dev_ioctl *ioctl;
+
+	ioctl = find_ioctl(dev_ioctls, cmd) ?: find_ioctl(dev->ops->dev_ioctls, cmd);
+	if (!(ioctl && ioctl->who == RH_IOCTL_ANYONE) && !is_owner(dev))
 		return -EPERM;
-	if (ioctl)
-		return ioctl->handle(dev, (void __user *)arg);
-	ret = rh_vring_ioctl(dev, cmd, (void __user *)arg);
-	if (ret == -ENOIOCTLCMD && dev->ops->ioctl)
-		ret = dev->ops->ioctl(dev, cmd, arg);
-	return ret == -ENOIOCTLCMD ? -ENOTTY : ret;
+	if (!ioctl)
+		return rh_vring_ioctl(dev, cmd, argument);
+	return is_time(dev, ioctl->when) ? ioctl->handle(dev, argument) : -EBUSY;
 }
 
 /**
@@ -173,14 +236,14 @@ static long ioctl_locked(struct rh_dev *dev, unsigned int cmd, unsigned long arg
  * @arg: its argument
  *
  * Return: 0 or the ioctl's result; -EPERM if it needs the owner and the caller is not,
- * -ENOTTY unknown; others as the ioctl says.
+ * -EBUSY in the wrong state, -ENOTTY unknown; others as the ioctl says.
  */
 long rh_dev_ioctl(struct rh_dev *dev, unsigned int cmd, unsigned long arg)
 {
 	long ret;
 
 	mutex_lock(&dev->lock);
-	ret = ioctl_locked(dev, cmd, arg);
+	ret = ioctl_locked(dev, cmd, (void __user *)arg);
 	mutex_unlock(&dev->lock);
 	return ret;
 }

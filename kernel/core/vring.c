@@ -16,20 +16,10 @@
 #include "queue.h"
 #include "vring.h"
 
-/* Room for the largest argument: struct vhost_vring_addr. */
-union vring_argument {
-	struct vhost_vring_state state;
-	struct vhost_vring_addr address;
-	struct vhost_vring_file file;
-	struct ringhost_vring_stats stats;
-};
-
-static long set_num(struct rh_queue *queue, union vring_argument *arg)
+static long set_num(struct rh_queue *queue, union rh_vring_argument *arg)
 {
 	unsigned int num = arg->state.num;
 
-	if (queue->state != RH_QUEUE_STOPPED)
-		return -EBUSY;
 	if (!num || num > RH_RING_NUM_MAX)
 		return -EINVAL;
 	if (!is_power_of_2(num) && !rh_queue_has_feature(queue, VIRTIO_F_RING_PACKED))
@@ -50,7 +40,7 @@ static struct rh_ring ring_at(const struct rh_ring *ring, const struct vhost_vri
 }
 
 /* Legal on a running queue: it goes on at the same position of the new ring. */
-static long set_addr(struct rh_queue *queue, union vring_argument *arg)
+static long set_addr(struct rh_queue *queue, union rh_vring_argument *arg)
 {
 	const struct vhost_vring_addr *address = &arg->address;
 	struct rh_ring at;
@@ -67,10 +57,8 @@ static long set_addr(struct rh_queue *queue, union vring_argument *arg)
 	return 0;
 }
 
-static long set_base(struct rh_queue *queue, union vring_argument *arg)
+static long set_base(struct rh_queue *queue, union rh_vring_argument *arg)
 {
-	if (queue->state != RH_QUEUE_STOPPED)
-		return -EBUSY;
 	if (arg->state.num > U16_MAX && !rh_queue_has_feature(queue, VIRTIO_F_RING_PACKED))
 		return -EINVAL;
 	queue->ring.base = arg->state.num;
@@ -78,7 +66,7 @@ static long set_base(struct rh_queue *queue, union vring_argument *arg)
 	return 0;
 }
 
-static long get_base(struct rh_queue *queue, union vring_argument *arg)
+static long get_base(struct rh_queue *queue, union rh_vring_argument *arg)
 {
 	arg->state.num = queue->state == RH_QUEUE_STOPPED ? queue->ring.base :
 							    rh_ring_get_base(&queue->ring);
@@ -101,18 +89,18 @@ static long set_signal(struct eventfd_ctx **slot, int fd)
 	return 0;
 }
 
-static long set_call(struct rh_queue *queue, union vring_argument *arg)
+static long set_call(struct rh_queue *queue, union rh_vring_argument *arg)
 {
 	return set_signal(&queue->call, arg->file.fd);
 }
 
-static long set_error(struct rh_queue *queue, union vring_argument *arg)
+static long set_error(struct rh_queue *queue, union rh_vring_argument *arg)
 {
 	return set_signal(&queue->error, arg->file.fd);
 }
 
 /* Takes the queue's lock itself, and drops the old file outside of it. */
-static long set_kick(struct rh_queue *queue, union vring_argument *arg)
+static long set_kick(struct rh_queue *queue, union rh_vring_argument *arg)
 {
 	struct file *kick = NULL;
 
@@ -127,7 +115,7 @@ static long set_kick(struct rh_queue *queue, union vring_argument *arg)
 	return 0;
 }
 
-static long get_stats(struct rh_queue *queue, union vring_argument *arg)
+static long get_stats(struct rh_queue *queue, union rh_vring_argument *arg)
 {
 	u64 __user *values = u64_to_user_ptr(arg->stats.values);
 	u32 count = min_t(u32, arg->stats.count, RINGHOST_STAT_COUNT);
@@ -138,47 +126,34 @@ static long get_stats(struct rh_queue *queue, union vring_argument *arg)
 	return 0;
 }
 
-/**
- * struct vring_ioctl - an ioctl on one queue
- * @cmd: its number; direction and size of the argument come from it
- * @locked: runs under the queue's lock
- * @writes_back: the argument goes back to the caller; not told by the number, because
- *	linux/vhost.h calls some that only read "IOWR"
- * @handle: does it
- */
-struct vring_ioctl {
-	unsigned int cmd;
-	bool locked;
-	bool writes_back;
-	long (*handle)(struct rh_queue *queue, union vring_argument *arg);
-};
-
-static const struct vring_ioctl vring_ioctls[] = {
-	{ VHOST_SET_VRING_NUM, true, false, set_num },
+static const struct rh_vring_ioctl vring_ioctls[] = {
+	{ VHOST_SET_VRING_NUM, true, false, set_num, RH_IOCTL_STOPPED },
 	{ VHOST_SET_VRING_ADDR, true, false, set_addr },
-	{ VHOST_SET_VRING_BASE, true, false, set_base },
+	{ VHOST_SET_VRING_BASE, true, false, set_base, RH_IOCTL_STOPPED },
 	{ VHOST_GET_VRING_BASE, true, true, get_base },
 	{ VHOST_SET_VRING_KICK, false, false, set_kick },
 	{ VHOST_SET_VRING_CALL, true, false, set_call },
 	{ VHOST_SET_VRING_ERR, true, false, set_error },
 	{ RINGHOST_GET_VRING_STATS, false, true, get_stats },
+	{ }
 };
 
-static const struct vring_ioctl *find_ioctl(unsigned int cmd)
+static const struct rh_vring_ioctl *find_ioctl(const struct rh_vring_ioctl *table, unsigned int cmd)
 {
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(vring_ioctls); i++)
-		if (vring_ioctls[i].cmd == cmd)
-			return &vring_ioctls[i];
+	for (; table && table->cmd; table++)
+		if (table->cmd == cmd)
+			return table;
 	return NULL;
 }
 
-static long call_handler(const struct vring_ioctl *ioctl, struct rh_queue *queue,
-			 union vring_argument *arg)
+static long call_handler(const struct rh_vring_ioctl *ioctl, struct rh_queue *queue,
+			 union rh_vring_argument *arg)
 {
 	long ret;
 
+	/* Only a start or a stop, which dev->lock excludes, would change the answer. */
+	if (ioctl->when == RH_IOCTL_STOPPED && READ_ONCE(queue->state) != RH_QUEUE_STOPPED)
+		return -EBUSY;
 	if (!ioctl->locked)
 		return ioctl->handle(queue, arg);
 	rh_queue_lock(queue);
@@ -193,20 +168,21 @@ static long call_handler(const struct vring_ioctl *ioctl, struct rh_queue *queue
  * @cmd: the number
  * @argument: begins with the queue's number
  *
- * Return: 0; -ENOIOCTLCMD not one of these, -EFAULT, -ENOBUFS no such queue; others by
- * ioctl: NUM -EBUSY not stopped, -EINVAL no power of two or above 32768; ADDR -EINVAL
- * misaligned, or outside the process while running, -EOPNOTSUPP flags; BASE -EBUSY not
- * stopped, -EINVAL above 0xffff; KICK, CALL, ERR -EBADF no descriptor, -EINVAL no eventfd.
+ * Return: 0; -ENOTTY not one of these, -EFAULT, -ENOBUFS no such queue, -EBUSY not
+ * stopped; others by ioctl: NUM -EINVAL no power of two or above 32768; ADDR -EINVAL
+ * misaligned, or outside the process while running, -EOPNOTSUPP flags; BASE -EINVAL above
+ * 0xffff; KICK, CALL, ERR -EBADF no descriptor, -EINVAL no eventfd.
  */
 long rh_vring_ioctl(struct rh_dev *dev, unsigned int cmd, void __user *argument)
 {
-	const struct vring_ioctl *ioctl = find_ioctl(cmd);
-	union vring_argument arg;
+	const struct rh_vring_ioctl *ioctl;
+	union rh_vring_argument arg;
 	unsigned int index;
 	long ret;
 
+	ioctl = find_ioctl(vring_ioctls, cmd) ?: find_ioctl(dev->ops->vring_ioctls, cmd);
 	if (!ioctl)
-		return -ENOIOCTLCMD;
+		return -ENOTTY;
 	if (copy_from_user(&arg, argument, _IOC_SIZE(cmd)))
 		return -EFAULT;
 	index = arg.state.index;

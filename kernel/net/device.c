@@ -14,7 +14,6 @@
  */
 #include <linux/file.h>
 #include <linux/module.h>
-#include <linux/nospec.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
@@ -73,30 +72,23 @@ static int replace_port(struct rh_net_queue *net_queue, struct rh_port *port, st
 }
 
 /*
- * VHOST_NET_SET_BACKEND, by the owner, in any state of the queue. With fd -1 the queue
- * stops, which cannot fail. Else errors, all of which leave the queue as it was:
- * EFAULT argument or ring addresses unusable, ENOBUFS no such queue, EBADF no such file,
- * ENOTSOCK the file is no port, EBADFD a tap without an interface, EBUSY another
- * queue receives from the port, ENOMEM; and what rh_queue_start() adds.
+ * VHOST_NET_SET_BACKEND. With fd -1 the queue stops, which cannot fail. Else errors, all of
+ * which leave the queue as it was: EBADF no such file, ENOTSOCK the file is no port, EBADFD
+ * a tap without an interface, EBUSY another queue receives from the port, EFAULT ring
+ * addresses unusable, ENOMEM; and what rh_queue_start() adds.
  */
-static long set_backend(struct rh_net_dev *net, const void __user *user)
+static long set_backend(struct rh_queue *queue, union rh_vring_argument *arg)
 {
-	struct vhost_vring_file backend;
-	struct rh_net_queue *net_queue;
+	struct rh_net_queue *net_queue = rh_net_queue_of(queue);
 	struct rh_port *port;
 	struct file *file;
 	int err;
 
-	if (copy_from_user(&backend, user, sizeof(backend)))
-		return -EFAULT;
-	if (backend.index >= RH_NET_QUEUES)
-		return -ENOBUFS;
-	net_queue = &net->queues[array_index_nospec(backend.index, RH_NET_QUEUES)];
-	if (backend.fd == VHOST_FILE_UNBIND) {
+	if (arg->file.fd == VHOST_FILE_UNBIND) {
 		drop_port(net_queue);
 		return 0;
 	}
-	port = rh_port_get(backend.fd, &file);
+	port = rh_port_get(arg->file.fd, &file);
 	if (IS_ERR(port))
 		return PTR_ERR(port);
 	err = replace_port(net_queue, port, file);
@@ -105,12 +97,10 @@ static long set_backend(struct rh_net_dev *net, const void __user *user)
 	return err;
 }
 
-static long net_backend_ioctl(struct rh_dev *dev, unsigned int cmd, unsigned long arg)
-{
-	if (cmd == VHOST_NET_SET_BACKEND)
-		return set_backend(rh_net_dev_of(dev), (const void __user *)arg);
-	return -ENOIOCTLCMD;
-}
+static const struct rh_vring_ioctl net_vring_ioctls[] = {
+	{ VHOST_NET_SET_BACKEND, false, false, set_backend },
+	{ }
+};
 
 static void net_reset(struct rh_dev *dev)
 {
@@ -130,7 +120,7 @@ static const struct rh_dev_ops net_ops = {
 	.start = net_start,
 	.stop = net_stop,
 	.reset = net_reset,
-	.ioctl = net_backend_ioctl,
+	.vring_ioctls = net_vring_ioctls,
 };
 
 static int net_open(struct inode *inode, struct file *file)

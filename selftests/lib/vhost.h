@@ -15,6 +15,17 @@
 #define VHOST_NODE_BLK "/dev/ringhost-blk"
 #define VHOST_NODE_TAP "/dev/ringhost-tap"
 
+/* Of kernels newer than the installed headers. */
+#ifndef VHOST_GET_FEATURES_ARRAY
+struct vhost_features_array {
+	__u64 count;
+	__u64 features[];
+};
+
+#define VHOST_GET_FEATURES_ARRAY _IOR(VHOST_VIRTIO, 0x83, struct vhost_features_array)
+#define VHOST_SET_FEATURES_ARRAY _IOW(VHOST_VIRTIO, 0x83, struct vhost_features_array)
+#endif
+
 int vhost_open(const char *path);
 int vhost_module_references(const char *module);
 int vhost_set_owner(int fd);
