@@ -53,6 +53,23 @@ static inline ssize_t rh_compat_vfs_iocb_iter_write(struct file *file, struct ki
 #endif
 }
 
+/* Workers by ioctl (<linux/vhost.h>); since 6.5. */
+#ifndef VHOST_NEW_WORKER
+struct vhost_worker_state {
+	unsigned int worker_id;
+};
+
+struct vhost_vring_worker {
+	unsigned int index;
+	unsigned int worker_id;
+};
+
+#define VHOST_NEW_WORKER _IOR(VHOST_VIRTIO, 0x8, struct vhost_worker_state)
+#define VHOST_FREE_WORKER _IOW(VHOST_VIRTIO, 0x9, struct vhost_worker_state)
+#define VHOST_ATTACH_VRING_WORKER _IOW(VHOST_VIRTIO, 0x15, struct vhost_vring_worker)
+#define VHOST_GET_VRING_WORKER _IOWR(VHOST_VIRTIO, 0x16, struct vhost_vring_worker)
+#endif
+
 /* UDP segmentation by the reader of a tap (<linux/if_tun.h>); since 6.2. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
 #define RH_COMPAT_TUN_F_USO (TUN_F_USO4 | TUN_F_USO6)

@@ -26,6 +26,7 @@
 #include "../compat.h"
 #include "ioctl.h"
 #include "memory.h"
+#include "pool.h"
 #include "ring.h"
 #include "worker.h"
 
@@ -85,6 +86,7 @@ struct rh_dev_ops {
  * @mm: the owner's address space, mm_users held; NULL before SET_OWNER. Under @lock;
  *	stable while any queue runs.
  * @memory: the guest's memory table; under @lock; each running queue has its own pointer
+ * @pool: the worker threads; under @lock
  * @features: acknowledged feature bits; written under @lock and every queue's lock
  */
 struct rh_dev {
@@ -95,6 +97,7 @@ struct rh_dev {
 	struct mutex lock;
 	struct mm_struct *mm;
 	struct rh_memory *memory;
+	struct rh_pool pool;
 	u64 features;
 };
 
@@ -140,7 +143,8 @@ enum rh_queue_state {
  * @kick_head: where @kick_wait is queued; NULL when not polling
  * @kick_wait: our entry in the kick eventfd's wait queue
  * @kick_table: collects @kick_head when polling starts
- * @worker: runs @work; NULL until the queue first starts
+ * @worker: runs @work; NULL until the queue first starts or is attached to one; read under
+ *	the RCU read lock, written under @lock and dev->lock
  * @work: the queue's turn in its worker
  * @stats: counters by enum ringhost_vring_stat; each has one writer: the worker
  *	under @lock, or (KICKS) the eventfd's wait queue lock
@@ -161,7 +165,7 @@ struct rh_queue {
 	wait_queue_head_t *kick_head;
 	wait_queue_entry_t kick_wait;
 	poll_table kick_table;
-	struct rh_worker *worker;
+	struct rh_worker __rcu *worker;
 	struct rh_work work;
 	u64 stats[RINGHOST_STAT_COUNT];
 };

@@ -42,11 +42,9 @@ static void dev_reset(struct rh_dev *dev)
 		dev->ops->reset(dev);
 	/* Completions that a stop overtook; pairs with rh_queue_complete(). */
 	synchronize_rcu();
-	for (i = 0; i < dev->queue_count; i++) {
+	for (i = 0; i < dev->queue_count; i++)
 		rh_queue_reset(dev->queues[i]);
-		rh_worker_destroy(dev->queues[i]->worker);
-		dev->queues[i]->worker = NULL;
-	}
+	rh_pool_free(dev);
 	rh_memory_free(dev->memory);
 	dev->memory = NULL;
 	if (dev->mm)
@@ -177,6 +175,8 @@ static const struct rh_dev_ioctl dev_ioctls[] = {
 	{ VHOST_SET_OWNER, RH_IOCTL_ANYONE, set_owner_ioctl, RH_IOCTL_UNOWNED },
 	{ VHOST_RESET_OWNER, RH_IOCTL_OWNER, reset_owner_ioctl },
 	{ VHOST_SET_MEM_TABLE, RH_IOCTL_OWNER, set_mem_table_ioctl },
+	{ VHOST_NEW_WORKER, RH_IOCTL_OWNER, rh_pool_new_worker },
+	{ VHOST_FREE_WORKER, RH_IOCTL_OWNER, rh_pool_free_worker },
 	{ }
 };
 
@@ -278,12 +278,9 @@ EXPORT_SYMBOL_GPL(rh_dev_init);
  */
 void rh_dev_exit(struct rh_dev *dev)
 {
-	unsigned int i;
-
-	/* The owner may be dead already, or never come back to provide its memory. */
-	for (i = 0; i < dev->queue_count; i++)
-		rh_worker_kill(dev->queues[i]->worker);
 	mutex_lock(&dev->lock);
+	/* The owner may be dead already, or never come back to provide its memory. */
+	rh_pool_kill(dev);
 	dev_reset(dev);
 	mutex_unlock(&dev->lock);
 }

@@ -13,6 +13,7 @@
 #include <linux/vhost.h>
 
 #include "../../uapi/ringhost.h"
+#include "../compat.h"
 
 struct rh_dev;
 struct rh_queue;
@@ -59,6 +60,7 @@ union rh_vring_argument {
 	struct vhost_vring_addr address;
 	struct vhost_vring_file file;
 	struct ringhost_vring_stats stats;
+	struct vhost_vring_worker worker;
 };
 
 /**

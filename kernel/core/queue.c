@@ -37,7 +37,10 @@
  */
 void rh_queue_wake(struct rh_queue *queue)
 {
-	rh_worker_queue(queue->worker, &queue->work);
+	/* The worker may be another one soon; pairs with synchronize_rcu() in pool.c. */
+	rcu_read_lock();
+	rh_worker_queue(rcu_dereference(queue->worker), &queue->work);
+	rcu_read_unlock();
 }
 EXPORT_SYMBOL_GPL(rh_queue_wake);
 
@@ -73,7 +76,7 @@ void rh_queue_lock(struct rh_queue *queue)
 		return;
 	/* Others may hold the descriptor: their death is no reason. */
 	if (current->mm == queue->dev->mm)
-		rh_worker_kill(queue->worker);
+		rh_pool_kill(queue->dev);
 	mutex_lock(&queue->lock);
 }
 
@@ -83,7 +86,7 @@ static void wait_until_drained(struct rh_queue *queue)
 	/* The worker wakes us, with the lock held, after inflight has fallen to 0. */
 	if (!wait_event_killable(queue->drained, !READ_ONCE(queue->inflight)))
 		return;
-	rh_worker_kill(queue->worker);
+	rh_pool_kill(queue->dev);
 	wait_event_idle(queue->drained, !READ_ONCE(queue->inflight));
 }
 
@@ -288,23 +291,6 @@ void rh_queue_set_features(struct rh_queue *queue, u64 features)
 	mutex_unlock(&queue->lock);
 }
 
-/* The first start needs one, later ones reuse it. */
-static int prepare_worker(struct rh_queue *queue)
-{
-	char name[TASK_COMM_LEN];
-	struct rh_worker *worker;
-
-	if (queue->worker)
-		return 0;
-	snprintf(name, sizeof(name), "rh-%s-%d/%u", queue->dev->ops->name,
-		 task_tgid_nr(current), queue->index);
-	worker = rh_worker_create(queue->dev->mm, name);
-	if (IS_ERR(worker))
-		return PTR_ERR(worker);
-	queue->worker = worker;
-	return 0;
-}
-
 static void release_ring(struct rh_queue *queue)
 {
 	rh_ring_unmap(&queue->ring, queue->dev->mm);
@@ -371,7 +357,7 @@ static int queue_start_locked(struct rh_queue *queue)
 		return -EFAULT;
 	if (!rh_ring_base_ok(&queue->ring))
 		return -EINVAL;
-	err = prepare_worker(queue);
+	err = rh_pool_provide(queue);
 	if (!err)
 		err = prepare_ring(queue);
 	if (err)

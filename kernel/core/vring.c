@@ -115,6 +115,16 @@ static long set_kick(struct rh_queue *queue, union rh_vring_argument *arg)
 	return 0;
 }
 
+static long attach_worker(struct rh_queue *queue, union rh_vring_argument *arg)
+{
+	return rh_pool_attach(queue, arg->worker.worker_id);
+}
+
+static long get_worker(struct rh_queue *queue, union rh_vring_argument *arg)
+{
+	return rh_pool_find(queue, &arg->worker.worker_id);
+}
+
 static long get_stats(struct rh_queue *queue, union rh_vring_argument *arg)
 {
 	u64 __user *values = u64_to_user_ptr(arg->stats.values);
@@ -134,6 +144,8 @@ static const struct rh_vring_ioctl vring_ioctls[] = {
 	{ VHOST_SET_VRING_KICK, false, false, set_kick },
 	{ VHOST_SET_VRING_CALL, true, false, set_call },
 	{ VHOST_SET_VRING_ERR, true, false, set_error },
+	{ VHOST_ATTACH_VRING_WORKER, true, false, attach_worker },
+	{ VHOST_GET_VRING_WORKER, false, true, get_worker },
 	{ RINGHOST_GET_VRING_STATS, false, true, get_stats },
 	{ }
 };
@@ -171,7 +183,8 @@ static long call_handler(const struct rh_vring_ioctl *ioctl, struct rh_queue *qu
  * Return: 0; -ENOTTY not one of these, -EFAULT, -ENOBUFS no such queue, -EBUSY not
  * stopped; others by ioctl: NUM -EINVAL no power of two or above 32768; ADDR -EINVAL
  * misaligned, or outside the process while running, -EOPNOTSUPP flags; BASE -EINVAL above
- * 0xffff; KICK, CALL, ERR -EBADF no descriptor, -EINVAL no eventfd.
+ * 0xffff; KICK, CALL, ERR -EBADF no descriptor, -EINVAL no eventfd; ATTACH_VRING_WORKER
+ * -ENODEV no such worker; GET_VRING_WORKER -EINVAL has none yet.
  */
 long rh_vring_ioctl(struct rh_dev *dev, unsigned int cmd, void __user *argument)
 {

@@ -7,7 +7,7 @@
  * else is called from the owner's ioctls or from the last close. The creator keeps
  * mm_users of the mm until the worker is destroyed.
  *
- * Nobody may queue work while rh_worker_destroy() runs; queue.c and device.c see to
+ * Nobody may queue work while rh_worker_destroy() runs; pool.c and device.c see to
  * that (see rh_queue_complete() for the one that is hard to see).
  */
 #include <linux/cgroup.h>
@@ -129,7 +129,7 @@ err_free:
 
 /**
  * rh_worker_kill - the owner dies: wait for its memory no longer
- * @worker: the worker, or NULL
+ * @worker: the worker
  *
  * A page of the owner's may be one that only the owner can provide (userfaultfd, or a
  * file system that it serves). From now on an access that would wait for such a page
@@ -137,21 +137,7 @@ err_free:
  */
 void rh_worker_kill(struct rh_worker *worker)
 {
-	if (worker)
-		send_sig(SIGKILL, worker->task, 1);
-}
-
-/**
- * rh_worker_destroy - run what is queued, then end the thread
- * @worker: the worker, or NULL; nobody queues work to it any more
- */
-void rh_worker_destroy(struct rh_worker *worker)
-{
-	if (!worker)
-		return;
-	kthread_stop(worker->task);
-	WARN_ON_ONCE(!llist_empty(&worker->works));
-	kfree(worker);
+	send_sig(SIGKILL, worker->task, 1);
 }
 
 /**
@@ -180,16 +166,28 @@ static void flush_run(struct rh_work *work)
 	complete(&container_of(work, struct flush, work)->done);
 }
 
-/**
- * rh_worker_flush - wait until everything queued so far has run
- * @worker: the worker
- */
-void rh_worker_flush(struct rh_worker *worker)
+/* Wait until everything queued so far has run; what waits for an owner that is killed gives up. */
+static void flush_worker(struct rh_worker *worker)
 {
 	struct flush flush;
 
 	rh_work_init(&flush.work, flush_run);
 	init_completion(&flush.done);
 	rh_worker_queue(worker, &flush.work);
+	if (!wait_for_completion_killable(&flush.done))
+		return;
+	rh_worker_kill(worker);
 	wait_for_completion(&flush.done);
+}
+
+/**
+ * rh_worker_destroy - run what is queued, then end the thread
+ * @worker: the worker; nobody queues work to it any more
+ */
+void rh_worker_destroy(struct rh_worker *worker)
+{
+	flush_worker(worker);
+	kthread_stop(worker->task);
+	WARN_ON_ONCE(!llist_empty(&worker->works));
+	kfree(worker);
 }

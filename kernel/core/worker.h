@@ -28,6 +28,5 @@ struct rh_worker *rh_worker_create(struct mm_struct *mm, const char *name);
 void rh_worker_kill(struct rh_worker *worker);
 void rh_worker_destroy(struct rh_worker *worker);
 void rh_worker_queue(struct rh_worker *worker, struct rh_work *work);
-void rh_worker_flush(struct rh_worker *worker);
 
 #endif /* RH_WORKER_H */

@@ -137,6 +137,70 @@ int vhost_set_vring_err(int fd, unsigned int index, int eventfd)
 	return set_file(fd, VHOST_SET_VRING_ERR, index, eventfd);
 }
 
+/* Returns the new worker's id. */
+int vhost_new_worker(int fd)
+{
+	struct vhost_worker_state state = { ~0u };
+	int error = call(fd, VHOST_NEW_WORKER, &state);
+
+	return error ? error : (int)state.worker_id;
+}
+
+int vhost_free_worker(int fd, unsigned int id)
+{
+	struct vhost_worker_state state = { id };
+
+	return call(fd, VHOST_FREE_WORKER, &state);
+}
+
+int vhost_attach_vring_worker(int fd, unsigned int index, unsigned int id)
+{
+	struct vhost_vring_worker worker = { index, id };
+
+	return call(fd, VHOST_ATTACH_VRING_WORKER, &worker);
+}
+
+/* Returns the worker's id. */
+int vhost_get_vring_worker(int fd, unsigned int index)
+{
+	struct vhost_vring_worker worker = { index, ~0u };
+	int error = call(fd, VHOST_GET_VRING_WORKER, &worker);
+
+	return error ? error : (int)worker.worker_id;
+}
+
+int vhost_set_fork_from_owner(int fd, unsigned int kind)
+{
+	__u8 byte = kind;
+
+	return call(fd, VHOST_SET_FORK_FROM_OWNER, &byte);
+}
+
+/* Returns the kind. */
+int vhost_get_fork_from_owner(int fd)
+{
+	__u8 byte = 0xff;
+	int error = call(fd, VHOST_GET_FORK_FROM_OWNER, &byte);
+
+	return error ? error : byte;
+}
+
+int vhost_set_vring_busyloop(int fd, unsigned int index, unsigned int microseconds)
+{
+	struct vhost_vring_state state = { index, microseconds };
+
+	return call(fd, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &state);
+}
+
+int vhost_get_vring_busyloop(int fd, unsigned int index, unsigned int *microseconds)
+{
+	struct vhost_vring_state state = { index, 0 };
+	int error = call(fd, VHOST_GET_VRING_BUSYLOOP_TIMEOUT, &state);
+
+	*microseconds = state.num;
+	return error;
+}
+
 int vhost_net_set_backend(int fd, unsigned int index, int backend)
 {
 	return set_file(fd, VHOST_NET_SET_BACKEND, index, backend);

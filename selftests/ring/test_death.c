@@ -4,7 +4,6 @@
  * close, by SIGKILL at any moment. Everything is released at once: the worker
  * threads end and the modules can be unloaded.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -18,6 +17,7 @@
 #include <sys/wait.h>
 
 #include "load.h"
+#include "threads.h"
 
 #define RING 256
 
@@ -35,40 +35,6 @@ FIXTURE_SETUP(owner)
 
 FIXTURE_TEARDOWN(owner)
 {
-}
-
-/* Threads of the kernel whose name begins so. */
-static unsigned int count_workers(const char *prefix)
-{
-	char path[300], name[64];
-	unsigned int count = 0;
-	struct dirent *entry;
-	DIR *processes = opendir("/proc");
-	FILE *file;
-
-	ASSERT_NE(NULL, processes);
-	while ((entry = readdir(processes))) {
-		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
-		file = fopen(path, "r");
-		if (!file)
-			continue;
-		if (fgets(name, sizeof(name), file) && !strncmp(name, prefix, strlen(prefix)))
-			count++;
-		fclose(file);
-	}
-	closedir(processes);
-	return count;
-}
-
-/* A thread that has ended is seen until it is reaped, which nobody waits for. */
-static bool workers_are_gone(const char *prefix)
-{
-	for (unsigned int i = 0; i < 100; i++) {
-		if (!count_workers(prefix))
-			return true;
-		usleep(20000);
-	}
-	return false;
 }
 
 /* A process that owns a busy device until it is killed; says so through @ready. */
@@ -109,7 +75,7 @@ static pid_t start_owner(const FIXTURE_VARIANT(owner) *variant)
 
 static void expect_all_released(const char *module, int before)
 {
-	EXPECT_TRUE(workers_are_gone("rh-"));
+	EXPECT_TRUE(threads_are_gone("rh-"));
 	EXPECT_EQ(before, vhost_module_references(module));
 }
 
@@ -127,7 +93,7 @@ TEST_F_TIMEOUT(owner, killed_while_busy_releases_everything, 60)
 	for (unsigned int round = 0; round < 8; round++) {
 		pid_t pid = start_owner(variant);
 
-		EXPECT_LT(0, count_workers("rh-"));
+		EXPECT_LT(0, threads_count("rh-"));
 		usleep(round * 7000);
 		ASSERT_EQ(0, kill(pid, SIGKILL));
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
@@ -148,7 +114,7 @@ static void close_while_busy(const FIXTURE_VARIANT(owner) *variant)
 	load_fill(&load);
 	ASSERT_EQ(0, close(rig.driver.fd));
 	/* The device has gone, although its owner has not. */
-	EXPECT_TRUE(workers_are_gone("rh-"));
+	EXPECT_TRUE(threads_are_gone("rh-"));
 }
 
 TEST_F_TIMEOUT(owner, close_while_busy_releases_everything, 60)

@@ -4,7 +4,6 @@
  * or a completion. A worker that polls, or is woken for nothing, burns a
  * processor for every guest on the host.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "harness.h"
 #include "rig.h"
+#include "threads.h"
 
 #define RING 64
 #define IDLE_SECONDS 2
@@ -39,57 +39,14 @@ FIXTURE_TEARDOWN(idle)
 	rig_exit(&self->rig);
 }
 
-/* Processor time of one thread in nanoseconds: the first word of its schedstat. */
-static unsigned long long thread_time(const char *pid)
-{
-	unsigned long long time = 0;
-	char path[300];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%s/schedstat", pid);
-	file = fopen(path, "r");
-	ASSERT_NE(NULL, file);
-	ASSERT_EQ(1, fscanf(file, "%llu", &time));
-	fclose(file);
-	return time;
-}
-
-/* Sum over our workers; their names hold our process id. */
-static unsigned long long worker_time(unsigned int *workers)
-{
-	char path[300], name[64], mark[32];
-	unsigned long long time = 0;
-	struct dirent *entry;
-	DIR *processes = opendir("/proc");
-	FILE *file;
-
-	ASSERT_NE(NULL, processes);
-	snprintf(mark, sizeof(mark), "-%d/", getpid());
-	*workers = 0;
-	while ((entry = readdir(processes))) {
-		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
-		file = fopen(path, "r");
-		if (!file)
-			continue;
-		if (fgets(name, sizeof(name), file) && !strncmp(name, "rh-", 3) &&
-		    strstr(name, mark)) {
-			time += thread_time(entry->d_name);
-			++*workers;
-		}
-		fclose(file);
-	}
-	closedir(processes);
-	return time;
-}
-
 static unsigned long long time_while_idle(void)
 {
 	unsigned int workers = 0;
-	unsigned long long before = worker_time(&workers), after;
+	unsigned long long before = threads_own_time(&workers), after;
 
 	EXPECT_LT(0, workers);
 	sleep(IDLE_SECONDS);
-	after = worker_time(&workers);
+	after = threads_own_time(&workers);
 	TEST_LOG("%u workers, %llu us in %u s", workers, (after - before) / 1000, IDLE_SECONDS);
 	return after - before;
 }
@@ -109,7 +66,7 @@ TEST_F(idle, worker_sleeps_after_work)
 		ASSERT_EQ(0, rig_works(&self->rig, self->rig.neighbour));
 	}
 	/* Proof that what is measured moves at all. */
-	EXPECT_LT(0, worker_time(&workers));
+	EXPECT_LT(0, threads_own_time(&workers));
 	EXPECT_GT(IDLE_LIMIT, time_while_idle());
 }
 

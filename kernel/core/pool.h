@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * (1) A device's workers: who runs which queue. See pool.c.
+ */
+#ifndef RH_POOL_H
+#define RH_POOL_H
+
+#include <linux/types.h>
+
+/* Workers of one device, made by default or by ioctl. */
+#define RH_POOL_WORKERS_MAX 64
+
+struct rh_dev;
+struct rh_queue;
+struct rh_worker;
+
+/**
+ * struct rh_pool - the workers of one device
+ * @workers: by id; NULL: the id is free; under dev->lock
+ */
+struct rh_pool {
+	struct rh_worker *workers[RH_POOL_WORKERS_MAX];
+};
+
+int rh_pool_provide(struct rh_queue *queue);
+int rh_pool_attach(struct rh_queue *queue, unsigned int id);
+int rh_pool_find(struct rh_queue *queue, unsigned int *id);
+void rh_pool_kill(struct rh_dev *dev);
+void rh_pool_free(struct rh_dev *dev);
+long rh_pool_new_worker(struct rh_dev *dev, void __user *argument);
+long rh_pool_free_worker(struct rh_dev *dev, void __user *argument);
+
+#endif /* RH_POOL_H */
