@@ -92,6 +92,7 @@ static void blk_reset(struct rh_dev *dev)
 static const struct rh_dev_ops blk_ops = {
 	.name = "blk",
 	.features = RH_CORE_FEATURES |
+		    BIT_ULL(VIRTIO_F_ANY_LAYOUT) |
 		    BIT_ULL(VIRTIO_BLK_F_SEG_MAX) |
 		    BIT_ULL(VIRTIO_BLK_F_RO) |
 		    BIT_ULL(VIRTIO_BLK_F_BLK_SIZE) |

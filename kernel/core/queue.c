@@ -284,6 +284,7 @@ void rh_queue_set_features(struct rh_queue *queue, u64 features)
 				    virtio_legacy_is_little_endian();
 	queue->ring.event_idx = rh_queue_has_feature(queue, VIRTIO_RING_F_EVENT_IDX);
 	queue->ring.indirect = rh_queue_has_feature(queue, VIRTIO_RING_F_INDIRECT_DESC);
+	queue->ring.call_on_empty = rh_queue_has_feature(queue, VIRTIO_F_NOTIFY_ON_EMPTY);
 	if (queue->dev->ops->features_changed)
 		queue->dev->ops->features_changed(queue);
 	if (rh_queue_is_running(queue))

@@ -107,6 +107,7 @@ struct rh_miss {
  * @in_order: VIRTIO_F_IN_ORDER was negotiated
  * @event_idx: VIRTIO_RING_F_EVENT_IDX was negotiated
  * @indirect: VIRTIO_RING_F_INDIRECT_DESC was negotiated
+ * @call_on_empty: split: VIRTIO_F_NOTIFY_ON_EMPTY was negotiated
  * @little_endian: byte order of everything in the ring
  * @desc: the descriptor area; packed: the ring itself
  * @driver: the driver area; split: the avail ring
@@ -149,6 +150,7 @@ struct rh_ring {
 	bool in_order;
 	bool event_idx;
 	bool indirect;
+	bool call_on_empty;
 	bool little_endian;
 	struct rh_area desc;
 	struct rh_area driver;

@@ -267,6 +267,9 @@ int rh_split_needs_call(struct rh_ring *ring)
 {
 	u16 word;
 
+	/* Nothing left to pop, as far as is known: a call that no wish suppresses. */
+	if (ring->call_on_empty && ring->avail_next == ring->avail_seen)
+		return 1;
 	if (!ring->event_idx) {
 		if (read16(ring, &ring->driver, offsetof(struct vring_avail, flags), &word))
 			return rh_ring_fault(ring);

@@ -113,6 +113,7 @@ static void net_reset(struct rh_dev *dev)
 
 static const struct rh_dev_ops net_ops = {
 	.name = "net",
+	/* Any layout is taken always: its bit is VHOST_NET_F_VIRTIO_NET_HDR here. */
 	.features = RH_CORE_FEATURES |
 		    BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) |
 		    BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR),

@@ -35,6 +35,12 @@ TEST_F(features, ring_features_are_offered)
 
 	ASSERT_EQ(0, vhost_get_features(self->fd, &offered));
 	EXPECT_EQ(DRIVER_FEATURES, offered & DRIVER_FEATURES);
+	EXPECT_TRUE(offered & DRIVER_BIT(VIRTIO_F_RING_PACKED));
+	EXPECT_TRUE(offered & DRIVER_BIT(VIRTIO_F_IN_ORDER));
+	EXPECT_TRUE(offered & DRIVER_BIT(VIRTIO_F_NOTIFY_ON_EMPTY));
+	EXPECT_TRUE(offered & DRIVER_BIT(VIRTIO_F_RING_RESET));
+	/* For net it is VHOST_NET_F_VIRTIO_NET_HDR as well. */
+	EXPECT_TRUE(offered & DRIVER_BIT(VIRTIO_F_ANY_LAYOUT));
 	if (variant->flavour != RIG_BLK)
 		EXPECT_TRUE(offered & DRIVER_BIT(VIRTIO_NET_F_MRG_RXBUF));
 }

@@ -109,6 +109,36 @@ TEST_F(used, flag_suppresses_calls)
 	EXPECT_EQ(0, rh_ring_needs_call(&self->world.ring));
 }
 
+TEST_F(used, empty_ring_calls_whatever_the_flag_says)
+{
+	self->world.ring.call_on_empty = true;
+	self->world.avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
+	publish(&self->world, 1);
+	EXPECT_EQ(1, rh_ring_needs_call(&self->world.ring));
+	/* Another chain is on offer, and known to be. */
+	world_offer(&self->world, 0);
+	world_offer(&self->world, 0);
+	ASSERT_EQ(1, world_pop(&self->world));
+	publish(&self->world, 1);
+	EXPECT_EQ(0, rh_ring_needs_call(&self->world.ring));
+	ASSERT_EQ(1, world_pop(&self->world));
+	publish(&self->world, 1);
+	EXPECT_EQ(1, rh_ring_needs_call(&self->world.ring));
+}
+
+TEST_F(used, empty_ring_calls_whatever_the_event_index_says)
+{
+	self->world.ring.call_on_empty = true;
+	self->world.ring.event_idx = true;
+	self->world.ring.call_first = false;
+	self->world.avail->ring[WORLD_NUM] = 100;
+	publish(&self->world, 1);
+	EXPECT_EQ(1, rh_ring_needs_call(&self->world.ring));
+	self->world.ring.call_on_empty = false;
+	publish(&self->world, 1);
+	EXPECT_EQ(0, rh_ring_needs_call(&self->world.ring));
+}
+
 TEST_F(used, event_index_suppresses_calls)
 {
 	__virtio16 *event = &self->world.avail->ring[WORLD_NUM];
