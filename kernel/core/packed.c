@@ -105,7 +105,10 @@ static struct rh_descriptor decode(const struct vring_packed_desc *raw)
 	};
 }
 
-/* A packed table has no links: it is used from its first descriptor to its last. */
+/*
+ * A packed table has no links: it is used from its first descriptor to its last. Of their
+ * flags only WRITE means anything, the others are ignored (virtio 1.3, 2.8.7).
+ */
 static int walk_table(struct rh_ring *ring, const struct rh_memory *memory, struct rh_chain *chain,
 		      const struct rh_descriptor *indirect)
 {
@@ -116,8 +119,6 @@ static int walk_table(struct rh_ring *ring, const struct rh_memory *memory, stru
 
 	for (i = 0; i < size; i++) {
 		desc = decode(&table[i]);
-		if (desc.flags & VRING_DESC_F_INDIRECT)
-			return rh_ring_reject(ring, RINGHOST_STAT_REJECT_INDIRECT_NESTED);
 		err = rh_chain_add(ring, memory, chain, &desc);
 		if (err)
 			return err;
