@@ -159,6 +159,42 @@ TEST_F(used, event_index_suppresses_calls)
 	EXPECT_EQ(1, rh_ring_needs_call(&self->world.ring));
 }
 
+TEST_F(used, flag_is_ignored_with_an_event_index_and_the_index_without)
+{
+	self->world.avail->ring[WORLD_NUM] = 1000;
+	publish(&self->world, 1);
+	EXPECT_EQ(1, rh_ring_needs_call(&self->world.ring));
+	publish(&self->world, 1);
+	EXPECT_EQ(1, rh_ring_needs_call(&self->world.ring));
+	self->world.ring.event_idx = true;
+	self->world.avail->ring[WORLD_NUM] = 2;
+	self->world.avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
+	publish(&self->world, 1);
+	EXPECT_EQ(1, rh_ring_needs_call(&self->world.ring));
+}
+
+TEST_F(used, event_index_calls_over_the_wrap_of_the_index)
+{
+	self->world.ring.event_idx = true;
+	self->world.ring.call_first = false;
+	self->world.ring.used_next = 0xfffe;
+	self->world.avail->ring[WORLD_NUM] = 0;
+	publish(&self->world, 2);
+	EXPECT_EQ(0, rh_ring_needs_call(&self->world.ring));
+	publish(&self->world, 1);
+	EXPECT_EQ(1, rh_ring_needs_call(&self->world.ring));
+}
+
+TEST_F(used, chains_may_come_back_in_any_order)
+{
+	ASSERT_EQ(0, rh_ring_push(&self->world.ring, 9, 90));
+	ASSERT_EQ(0, rh_ring_push(&self->world.ring, 3, 30));
+	ASSERT_EQ(0, rh_ring_publish(&self->world.ring));
+	EXPECT_EQ(9, self->world.used->ring[0].id);
+	EXPECT_EQ(90, self->world.used->ring[0].len);
+	EXPECT_EQ(3, self->world.used->ring[1].id);
+}
+
 TEST_F(used, flag_asks_for_kicks)
 {
 	EXPECT_EQ(VRING_USED_F_NO_NOTIFY, self->world.used->flags);

@@ -8,6 +8,7 @@
 #include "unit.h"
 
 bool alloc_fails;
+unsigned int alloc_countdown;
 void (*user_access_hook)(const volatile void *address, size_t size);
 unsigned long user_accesses;
 unsigned long user_refusals;

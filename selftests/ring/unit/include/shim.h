@@ -41,6 +41,15 @@ typedef unsigned int gfp_t;
 #define le64_to_cpu(x) (x)
 #define U16_MAX UINT16_MAX
 
+#ifdef UNIT_WEAK
+#include "../weak.h"
+#define shim_word(x) _Static_assert(sizeof(x) == sizeof(u16), "see weak.c")
+#define READ_ONCE(x) ({ shim_word(x); (__typeof__(x))weak_read(&(x)); })
+#define WRITE_ONCE(x, value) do { shim_word(x); weak_write(&(x), value); } while (0)
+#define smp_mb() do { weak_wmb(); weak_rmb(); } while (0)
+#define smp_rmb() weak_rmb()
+#define smp_wmb() weak_wmb()
+#else
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, value) (*(volatile __typeof__(x) *)&(x) = (value))
 
@@ -48,6 +57,7 @@ typedef unsigned int gfp_t;
 #define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define smp_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define smp_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
+#endif
 
 /* linux/minmax.h */
 #define min(a, b) ({ __auto_type a_ = (a); __auto_type b_ = (b); a_ < b_ ? a_ : b_; })
@@ -83,17 +93,23 @@ static inline bool IS_ERR(const void *pointer)
 #define GFP_KERNEL 0
 #define GFP_KERNEL_ACCOUNT 0
 extern bool alloc_fails;
+extern unsigned int alloc_countdown;	/* the how manieth from now fails; 0: none */
+
+static inline bool shim_alloc_fails(void)
+{
+	return alloc_fails || (alloc_countdown && !--alloc_countdown);
+}
 
 static inline void *kvzalloc(size_t size, int flags)
 {
 	(void)flags;
-	return alloc_fails ? NULL : calloc(1, size);
+	return shim_alloc_fails() ? NULL : calloc(1, size);
 }
 
 /* Not zeroed, so that a tool that watches for uninitialised reads sees them. */
 static inline void *kvmalloc_array(size_t count, size_t size, int flags)
 {
-	if (alloc_fails)
+	if (shim_alloc_fails())
 		return NULL;
 	return flags & __GFP_ZERO ? calloc(count, size) : malloc(count * size);
 }
