@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The reference driver: as plain as the specification's own pseudo-code (virtio 1.3, 2.7
- * and 2.8), one step at a time. Single-threaded: what is tested is the rules, not the
- * barriers.
+ * and 2.8), one step at a time, with the barriers that a driver needs where the device
+ * runs in another thread. One thread is the driver.
  */
 #include "harness.h"
 #include "model.h"
@@ -20,9 +20,25 @@ static void *lend(size_t size)
 	return memory;
 }
 
+/* The ring as it is when the driver has got everything back up to the start. */
+static void start_ring(struct model *model)
+{
+	struct vring_packed_desc *desc = model->desc;
+	const bool wrap = model->start & WRAP;
+
+	model->avail = model->used = model->start;
+	if (!model->packed) {
+		((struct vring_avail *)model->driver)->idx = model->start;
+		((struct vring_used *)model->device)->idx = model->start;
+		return;
+	}
+	for (unsigned int i = 0; i < model->num; i++)
+		desc[i].flags = (i < (model->start & ~WRAP)) == wrap ? FLAG_AVAIL | FLAG_USED : 0;
+}
+
 /**
  * model_init() - make the shared memory and point a ring at it
- * @model: @packed, @event_idx, @indirect and @num are set
+ * @model: @packed, @event_idx, @indirect, @num and @start are set
  * @ring: zeroed; gets the same, and the areas
  */
 void model_init(struct model *model, struct rh_ring *ring)
@@ -37,8 +53,10 @@ void model_init(struct model *model, struct rh_ring *ring)
 	model->free = num;
 	for (unsigned int i = 0; i < num; i++)
 		model->split_free[i] = i;
-	model->avail = model->used = model->packed ? WRAP : 0;
+	start_ring(model);
 	ring->num = num;
+	ring->base = model->packed ? model->start | (u32)model->start << 16 : model->start;
+	ring->base_given = true;
 	ring->packed = model->packed;
 	ring->event_idx = model->event_idx;
 	ring->indirect = true;
@@ -123,7 +141,8 @@ static void offer_split(struct model *model, unsigned int head)
 		}
 	}
 	avail->ring[model->avail % model->num] = head;
-	avail->idx = ++model->avail;
+	smp_wmb();	/* before the index that announces it; virtio 1.3, 2.7.13.3 */
+	WRITE_ONCE(avail->idx, ++model->avail);
 }
 
 static void offer_packed(struct model *model, unsigned int head)
@@ -153,7 +172,8 @@ static void offer_packed(struct model *model, unsigned int head)
 			first_flags = flags;
 		position = packed_next(model, position, 1);
 	}
-	desc[model->avail & ~WRAP].flags = first_flags;
+	smp_wmb();	/* the rest before the first one's flags; virtio 1.3, 2.8.21.1 */
+	WRITE_ONCE(desc[model->avail & ~WRAP].flags, first_flags);
 	model->avail = position;
 }
 
@@ -193,8 +213,9 @@ bool model_offer(struct model *model, unsigned int (*random)(void))
 				       .out_count = random() % (count + 1),
 				       .serial = model->offered++ };
 	for (unsigned int i = 0; i < count; i++) {
-		chain->length[i] = 1 + random() % 512;
-		chain->offset[i] = random() % (MODEL_MEMORY / 4);
+		chain->length[i] = 1 + random() % MODEL_LENGTH;
+		chain->offset[i] = (head * MODEL_BUFFERS + i) * MODEL_LENGTH;
+		model->memory[chain->offset[i]] = chain->serial + i;
 	}
 	/* A chain of one buffer in a table is told from one without by its missing slots. */
 	if (indirect && count == 1)
@@ -211,6 +232,28 @@ bool model_offer(struct model *model, unsigned int (*random)(void))
 }
 
 /**
+ * model_offered() - whether a chain is, byte for byte, what was offered under its name
+ * @model: the model
+ * @chain: as the device popped it
+ */
+bool model_offered(const struct model *model, const struct rh_chain *chain)
+{
+	const struct model_chain *offered = &model->chains[chain->head];
+
+	if (!offered->held || offered->count != chain->out_count + chain->in_count ||
+	    offered->out_count != chain->out_count)
+		return false;
+	for (unsigned int i = 0; i < offered->count; i++) {
+		const unsigned char *start = model->memory + offered->offset[i];
+
+		if (chain->out[i].iov_base != start || chain->out[i].iov_len != offered->length[i] ||
+		    *start != (unsigned char)(offered->serial + i))
+			return false;
+	}
+	return true;
+}
+
+/**
  * model_wants_to_kick() - the driver's decision after offering
  * @model: the model
  *
@@ -222,20 +265,24 @@ bool model_wants_to_kick(struct model *model)
 	u16 new = model->avail;
 
 	model->unkicked = 0;
+	smp_mb();	/* what was offered before the device's wish; 2.7.13.4 and 2.8.21.3 */
 	if (!model->packed) {
 		struct vring_used *used = model->device;
 		u16 *event = (u16 *)&used->ring[model->num];
 
 		if (!model->event_idx)
-			return !(used->flags & VRING_USED_F_NO_NOTIFY);
-		return vring_need_event(*event, new, new - offered);
+			return !(READ_ONCE(used->flags) & VRING_USED_F_NO_NOTIFY);
+		return vring_need_event(READ_ONCE(*event), new, new - offered);
 	} else {
 		struct vring_packed_desc_event *event = model->device;
-		u16 at = event->off_wrap & ~WRAP;
+		u16 flags = READ_ONCE(event->flags), word, at;
 
-		if (event->flags != VRING_PACKED_EVENT_FLAG_DESC)
-			return event->flags == VRING_PACKED_EVENT_FLAG_ENABLE;
-		if ((event->off_wrap ^ new) & WRAP)
+		if (flags != VRING_PACKED_EVENT_FLAG_DESC)
+			return flags == VRING_PACKED_EVENT_FLAG_ENABLE;
+		smp_rmb();	/* the position after the flags that made it valid */
+		word = READ_ONCE(event->off_wrap);
+		at = word & ~WRAP;
+		if ((word ^ new) & WRAP)
 			at -= model->num;
 		return vring_need_event(at, new & ~WRAP, (new & ~WRAP) - offered);
 	}
@@ -250,20 +297,20 @@ void model_ask_for_call(struct model *model, unsigned int ahead)
 {
 	if (!model->packed) {
 		struct vring_avail *avail = model->driver;
+		u16 *word = model->event_idx ? &avail->ring[model->num] : &avail->flags;
 
-		if (model->event_idx)
-			avail->ring[model->num] = model->used + ahead;
-		else
-			avail->flags = ahead ? VRING_AVAIL_F_NO_INTERRUPT : 0;
+		WRITE_ONCE(*word, model->event_idx ? model->used + ahead :
+				  ahead ? VRING_AVAIL_F_NO_INTERRUPT : 0);
 	} else {
 		struct vring_packed_desc_event *event = model->driver;
 
-		event->off_wrap = packed_next(model, model->used, ahead);
-		event->flags = ahead ? VRING_PACKED_EVENT_FLAG_DISABLE :
-				       VRING_PACKED_EVENT_FLAG_ENABLE;
-		if (model->event_idx)
-			event->flags = VRING_PACKED_EVENT_FLAG_DESC;
+		WRITE_ONCE(event->off_wrap, packed_next(model, model->used, ahead));
+		smp_wmb();	/* the position before the flags that make it valid */
+		WRITE_ONCE(event->flags, model->event_idx ? VRING_PACKED_EVENT_FLAG_DESC :
+					 ahead ? VRING_PACKED_EVENT_FLAG_DISABLE :
+						 VRING_PACKED_EVENT_FLAG_ENABLE);
 	}
+	smp_mb();	/* the wish before the ring is looked at once more */
 }
 
 static int read_used(struct model *model, unsigned int *head, u32 *written)
@@ -271,8 +318,9 @@ static int read_used(struct model *model, unsigned int *head, u32 *written)
 	if (!model->packed) {
 		struct vring_used *used = model->device;
 
-		if (used->idx == model->used)
+		if (READ_ONCE(used->idx) == model->used)
 			return 0;
+		smp_rmb();	/* the entry after the index that announced it */
 		*head = used->ring[model->used % model->num].id;
 		*written = used->ring[model->used % model->num].len;
 		return 1;
@@ -280,9 +328,11 @@ static int read_used(struct model *model, unsigned int *head, u32 *written)
 		struct vring_packed_desc *desc = model->desc;
 		struct vring_packed_desc *at = &desc[model->used & ~WRAP];
 		bool wrap = model->used & WRAP;
+		u16 flags = READ_ONCE(at->flags);
 
-		if (!!(at->flags & FLAG_AVAIL) != wrap || !!(at->flags & FLAG_USED) != wrap)
+		if (!!(flags & FLAG_AVAIL) != wrap || !!(flags & FLAG_USED) != wrap)
 			return 0;
+		smp_rmb();	/* the rest after the flags that announced it */
 		*head = at->id;
 		*written = at->len;
 		return 1;

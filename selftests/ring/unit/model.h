@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A driver for either ring format that is right by construction and random in what it
- * does: what test_ring_model.c holds the device's ring against. See model.c.
+ * does: what test_ring_model.c and test_ring_threads.c hold the device's ring against. See
+ * model.c.
  */
 #ifndef UNIT_MODEL_H
 #define UNIT_MODEL_H
@@ -11,7 +12,8 @@
 
 #define MODEL_NUM_MAX 256
 #define MODEL_BUFFERS 4		/* most buffers of a chain */
-#define MODEL_MEMORY 0x10000
+#define MODEL_LENGTH 128		/* longest buffer */
+#define MODEL_MEMORY 0x40000
 #define MODEL_BASE 0x40000000	/* guest-physical start of the memory */
 
 /**
@@ -40,6 +42,7 @@ struct model_chain {
  * @event_idx: how it asks for calls
  * @indirect: it uses indirect tables at times
  * @num: ring entries
+ * @start: position to start at, as VHOST_SET_VRING_BASE has it
  * @memory: the guest's, with the indirect tables in it
  * @desc: descriptor area
  * @driver: driver area
@@ -57,6 +60,7 @@ struct model {
 	bool event_idx;
 	bool indirect;
 	unsigned int num;
+	u16 start;
 	unsigned char *memory;
 	void *desc;
 	void *driver;
@@ -75,6 +79,7 @@ void model_exit(struct model *model);
 bool model_offer(struct model *model, unsigned int (*random)(void));
 bool model_wants_to_kick(struct model *model);
 void model_ask_for_call(struct model *model, unsigned int ahead);
+bool model_offered(const struct model *model, const struct rh_chain *chain);
 int model_reap(struct model *model, unsigned int *head, u32 *written);
 
 #endif /* UNIT_MODEL_H */

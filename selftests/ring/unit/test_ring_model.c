@@ -2,8 +2,11 @@
 /*
  * Both formats against a reference driver (model.c), millions of random steps: every
  * chain arrives once and as it was offered, every one comes back once, in order where that
- * was negotiated, and neither side ever sleeps on the other. The seed is printed.
+ * was negotiated, and neither side ever sleeps on the other. The device is stopped and
+ * started in between, and now and then a driver with another ring, of any size and at any
+ * position, follows. The seed is printed; MODEL_SEED in the environment repeats a run.
  */
+#include <stdlib.h>
 #include <time.h>
 
 #include <linux/vhost_types.h>
@@ -11,7 +14,7 @@
 #include "harness.h"
 #include "model.h"
 
-#define STEPS 600000
+#define STEPS 1500000
 
 static unsigned long long state;
 
@@ -30,6 +33,8 @@ FIXTURE(model) {
 	unsigned int held_count;
 	unsigned long popped;
 	unsigned long reaped;
+	unsigned long reaped_before;
+	unsigned long wraps;
 	bool asleep;
 	bool called;
 };
@@ -60,46 +65,56 @@ static struct rh_memory *make_memory(struct model *model)
 	return memory;
 }
 
-FIXTURE_SETUP(model)
+static void start_device(FIXTURE_DATA(model) *self, const FIXTURE_VARIANT(model) *variant)
 {
-	state = time(NULL);
-	TEST_LOG("seed %llu", state);
-	user_access_hook = NULL;
-	self->model = (struct model){ .packed = variant->packed, .event_idx = variant->event_idx,
-				      .indirect = true, .num = variant->num };
-	model_init(&self->model, &self->ring);
-	self->ring.in_order = variant->in_order;
-	self->memory = make_memory(&self->model);
-	ASSERT_FALSE(IS_ERR(self->memory));
-	ASSERT_TRUE(rh_ring_addresses_ok(&self->ring));
 	ASSERT_TRUE(rh_ring_base_ok(&self->ring));
 	ASSERT_EQ(0, rh_ring_alloc(&self->ring));
 	if (variant->mapped)
 		ASSERT_EQ(0, rh_ring_map(&self->ring, NULL));
 	ASSERT_EQ(0, rh_ring_resume(&self->ring));
+	self->asleep = false;
 }
 
-FIXTURE_TEARDOWN(model)
+static void stop_device(FIXTURE_DATA(model) *self)
 {
 	rh_ring_unmap(&self->ring, NULL);
 	rh_ring_free(&self->ring);
+}
+
+/* A driver with a new ring of @num entries, and the device started on it. */
+static void set_up(FIXTURE_DATA(model) *self, const FIXTURE_VARIANT(model) *variant,
+		   unsigned int num, u16 start)
+{
+	self->model = (struct model){ .packed = variant->packed, .event_idx = variant->event_idx,
+				      .indirect = true, .num = num, .start = start };
+	self->ring = (struct rh_ring){ .in_order = variant->in_order };
+	model_init(&self->model, &self->ring);
+	self->memory = make_memory(&self->model);
+	ASSERT_FALSE(IS_ERR(self->memory));
+	ASSERT_TRUE(rh_ring_addresses_ok(&self->ring));
+	start_device(self, variant);
+}
+
+static void tear_down(FIXTURE_DATA(model) *self)
+{
+	stop_device(self);
 	rh_memory_free(self->memory);
 	model_exit(&self->model);
 }
 
-/* The chain is, byte for byte, what the driver offered under this name. */
-static void check_chain(FIXTURE_DATA(model) *self, const struct rh_chain *chain)
+FIXTURE_SETUP(model)
 {
-	const struct model_chain *offered = &self->model.chains[chain->head];
+	const char *seed = getenv("MODEL_SEED");
 
-	ASSERT_TRUE(offered->held);
-	ASSERT_EQ(offered->count, chain->out_count + chain->in_count);
-	ASSERT_EQ(offered->out_count, chain->out_count);
-	for (unsigned int i = 0; i < offered->count; i++) {
-		ASSERT_EQ((intptr_t)(self->model.memory + offered->offset[i]),
-			  (intptr_t)chain->out[i].iov_base);
-		ASSERT_EQ(offered->length[i], chain->out[i].iov_len);
-	}
+	state = seed ? strtoull(seed, NULL, 0) : (unsigned long long)time(NULL);
+	TEST_LOG("seed %llu", state);
+	user_access_hook = NULL;
+	set_up(self, variant, variant->num, variant->packed ? RH_PACKED_WRAP : 0);
+}
+
+FIXTURE_TEARDOWN(model)
+{
+	tear_down(self);
 }
 
 /* Chains are popped in the order they were offered in; some are given back at once. */
@@ -112,7 +127,7 @@ static void device_pop(FIXTURE_DATA(model) *self)
 	int ret = 0;
 
 	while (most-- && (ret = rh_ring_pop(&self->ring, self->memory, &chain)) > 0) {
-		check_chain(self, &chain);
+		ASSERT_TRUE(model_offered(&self->model, &chain));
 		ASSERT_EQ(self->popped + self->held_count - before,
 			  self->model.chains[chain.head].serial);
 		self->held[self->held_count++] = chain.head;
@@ -142,6 +157,21 @@ static void device_push(FIXTURE_DATA(model) *self)
 		ASSERT_EQ(0, rh_ring_publish(&self->ring));
 		self->called |= rh_ring_needs_call(&self->ring);
 	}
+}
+
+/* As GET_VRING_BASE does: what is held is finished, then the position is taken. */
+static void device_restart(FIXTURE_DATA(model) *self, const FIXTURE_VARIANT(model) *variant)
+{
+	while (self->held_count || rh_ring_has_unpublished(&self->ring))
+		device_push(self);
+	self->ring.base = rh_ring_get_base(&self->ring);
+	stop_device(self);
+	/* Nothing but the base tells the next one where the ring stands. */
+	self->ring.avail_next = draw();
+	self->ring.used_next = draw();
+	self->ring.avail_seen = draw();
+	start_device(self, variant);
+	self->called = true;
 }
 
 static void driver_offer(FIXTURE_DATA(model) *self)
@@ -194,29 +224,73 @@ static void driver_sleep(FIXTURE_DATA(model) *self, bool in_order)
 		ASSERT_TRUE(self->called);
 }
 
+/* The driver takes back everything it offered. */
+static void drain(FIXTURE_DATA(model) *self, bool in_order)
+{
+	while (self->reaped < self->model.offered) {
+		device_pop(self);
+		device_push(self);
+		driver_reap(self, in_order);
+	}
+	ASSERT_EQ(self->popped, self->reaped);
+}
+
+static unsigned int draw_num(bool packed)
+{
+	return packed ? 1 + draw() % MODEL_NUM_MAX : 1u << draw() % 9;
+}
+
+/* Reset: another driver, another ring. */
+static void reset(FIXTURE_DATA(model) *self, const FIXTURE_VARIANT(model) *variant)
+{
+	const unsigned int num = draw_num(variant->packed);
+	u16 start = draw();
+
+	drain(self, variant->in_order);
+	if (variant->packed)
+		start = start % num | (start & RH_PACKED_WRAP);
+	tear_down(self);
+	self->reaped_before += self->reaped;
+	self->popped = self->reaped = 0;
+	set_up(self, variant, num, start);
+}
+
+static void step(FIXTURE_DATA(model) *self, const FIXTURE_VARIANT(model) *variant)
+{
+	switch (draw() % 5) {
+	case 0:
+		driver_offer(self);
+		break;
+	case 1:
+		device_pop(self);
+		break;
+	case 2:
+		device_push(self);
+		break;
+	case 3:
+		model_ask_for_call(&self->model, draw() % self->model.num);
+		driver_reap(self, variant->in_order);
+		break;
+	default:
+		driver_sleep(self, variant->in_order);
+	}
+}
+
 TEST_F_TIMEOUT(model, nothing_is_lost_doubled_or_slept_on, 240)
 {
-	for (unsigned long step = 0; step < STEPS; step++) {
-		switch (draw() % 5) {
-		case 0:
-			driver_offer(self);
-			break;
-		case 1:
-			device_pop(self);
-			break;
-		case 2:
-			device_push(self);
-			break;
-		case 3:
-			model_ask_for_call(&self->model, draw() % self->model.num);
-			driver_reap(self, variant->in_order);
-			break;
-		default:
-			driver_sleep(self, variant->in_order);
-		}
+	for (unsigned long i = 0; i < STEPS; i++) {
+		u16 before = self->model.used;
+
+		step(self, variant);
+		self->wraps += self->model.used < before;
+		if (draw() % 256 == 0)
+			device_restart(self, variant);
+		if (draw() % 65536 == 0)
+			reset(self, variant);
 	}
-	EXPECT_LT(STEPS / 8, self->reaped);
-	TEST_LOG("%lu chains", self->reaped);
+	drain(self, variant->in_order);
+	EXPECT_LT(STEPS / 8, self->reaped_before + self->reaped);
+	TEST_LOG("%lu chains, %lu wraps", self->reaped_before + self->reaped, self->wraps);
 }
 
 TEST_HARNESS_MAIN
