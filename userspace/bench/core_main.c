@@ -12,6 +12,7 @@
 #include "../../selftests/ring/unit/unit.h"
 
 bool alloc_fails;
+unsigned int alloc_countdown;
 
 void user_area_add(const void *start, size_t size)
 {
