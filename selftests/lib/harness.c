@@ -229,13 +229,30 @@ static void run_child(const struct job *job)
 	exit(EXIT_SUCCESS);
 }
 
+static unsigned int factor_of(const char *variable)
+{
+	const char *value = getenv(variable);
+	int factor = value ? atoi(value) : 1;
+
+	return factor > 1 ? factor : 1;
+}
+
+/**
+ * harness_times() - how much longer than usual the tests of endurance shall run
+ *
+ * The environment's HARNESS_TIMES; see Documentation/testing.rst.
+ *
+ * Return: 1 or more.
+ */
+unsigned int harness_times(void)
+{
+	return factor_of("HARNESS_TIMES");
+}
+
 /* Kernels with everything checked are many times slower: HARNESS_SLOWNESS=4 is four times. */
 static unsigned int timeout_of(const struct harness_test *test)
 {
-	const char *slowness = getenv("HARNESS_SLOWNESS");
-	int factor = slowness ? atoi(slowness) : 1;
-
-	return test->timeout * (factor > 1 ? factor : 1);
+	return test->timeout * factor_of("HARNESS_SLOWNESS") * harness_times();
 }
 
 static bool wait_exit(int pidfd, unsigned int seconds)
