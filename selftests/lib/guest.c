@@ -20,6 +20,7 @@
 #include "vhost.h"
 
 #define GUARD_SIZE 65536
+#define GUARD_BYTE 0xd5
 
 /* An unmapped guard on both sides, so that no two regions are neighbours in the process. */
 static unsigned char *map_region(size_t size)
@@ -65,6 +66,51 @@ void guest_exit(struct guest *guest)
 
 		munmap(reserved, guest->regions[i].size + 2 * GUARD_SIZE);
 	}
+}
+
+/**
+ * guest_arm_guards() - make the memory on both sides of each region writable, and fill it
+ * @guest: the guest
+ *
+ * No region declares it to a device, so that a write there is one too many.
+ */
+void guest_arm_guards(const struct guest *guest)
+{
+	for (unsigned int i = 0; i < GUEST_REGIONS; i++) {
+		unsigned char *below = guest->regions[i].user - GUARD_SIZE;
+		unsigned char *above = guest->regions[i].user + guest->regions[i].size;
+
+		ASSERT_EQ(0, mprotect(below, GUARD_SIZE, PROT_READ | PROT_WRITE));
+		ASSERT_EQ(0, mprotect(above, GUARD_SIZE, PROT_READ | PROT_WRITE));
+		memset(below, GUARD_BYTE, GUARD_SIZE);
+		memset(above, GUARD_BYTE, GUARD_SIZE);
+	}
+}
+
+static bool guard_is_intact(const unsigned char *guard)
+{
+	for (unsigned int i = 0; i < GUARD_SIZE; i++)
+		if (guard[i] != GUARD_BYTE)
+			return false;
+	return true;
+}
+
+/**
+ * guest_guards_are_intact() - whether nobody wrote beside a region
+ * @guest: after guest_arm_guards()
+ *
+ * Return: that.
+ */
+bool guest_guards_are_intact(const struct guest *guest)
+{
+	for (unsigned int i = 0; i < GUEST_REGIONS; i++) {
+		const struct guest_region *region = &guest->regions[i];
+
+		if (!guard_is_intact(region->user - GUARD_SIZE) ||
+		    !guard_is_intact(region->user + region->size))
+			return false;
+	}
+	return true;
 }
 
 /**

@@ -3,6 +3,7 @@
 #ifndef SELFTESTS_GUEST_H
 #define SELFTESTS_GUEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,8 @@ struct guest {
 void guest_init(struct guest *guest);
 void guest_exit(struct guest *guest);
 void guest_forbid_pinning(void);
+void guest_arm_guards(const struct guest *guest);
+bool guest_guards_are_intact(const struct guest *guest);
 int guest_set_mem_table(const struct guest *guest, int fd);
 void *guest_alloc(struct guest *guest, size_t size, size_t alignment);
 uint64_t guest_address(const struct guest *guest, const void *pointer);

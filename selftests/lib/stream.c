@@ -113,7 +113,9 @@ static unsigned int send_packets(struct stream *stream, unsigned int count)
 	unsigned char frame[FRAME];
 	unsigned int i;
 
-	for (i = 0; i < count && stream->sent - stream->arrived < STREAM_SLOTS; i++) {
+	for (i = 0; i < count; i++) {
+		if (!stream->lossy && stream->sent - stream->arrived >= STREAM_SLOTS)
+			break;
 		fill_frame(frame, stream->sent);
 		if (send(stream->rig->host, frame, sizeof(frame), MSG_DONTWAIT) != sizeof(frame))
 			break;
@@ -169,8 +171,11 @@ static void check_chain(struct stream *stream, unsigned int slot, uint32_t writt
 		break;
 	case RIG_NET_RX:
 		ASSERT_EQ(NET_HEADER + FRAME, written);
-		ASSERT_EQ(stream->arrived, number_of(memory + NET_HEADER));
-		stream->arrived++;
+		if (stream->lossy)
+			ASSERT_LE(stream->arrived, number_of(memory + NET_HEADER));
+		else
+			ASSERT_EQ(stream->arrived, number_of(memory + NET_HEADER));
+		stream->arrived = number_of(memory + NET_HEADER) + 1;
 	}
 }
 
@@ -234,7 +239,7 @@ bool stream_is_done(const struct stream *stream)
 	case RIG_NET_TX:
 		return stream->returned == stream->offered && stream->arrived == stream->offered;
 	case RIG_NET_RX:
-		return stream->arrived == stream->sent;
+		return stream->lossy || stream->arrived == stream->sent;
 	}
 	return true;
 }

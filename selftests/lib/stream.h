@@ -27,6 +27,7 @@
  * @slot_of: slot of the chain of a head, -1 if none is on offer
  * @kick: an eventfd that is signalled beside the queue's own, or -1
  * @call: an eventfd that may be signalled instead of the queue's own, or -1
+ * @lossy: packets may be lost on the way to a receive queue, but not chains
  * @offered: chains offered
  * @returned: chains that came back
  * @sent: packets sent from the host's side
@@ -40,6 +41,7 @@ struct stream {
 	int slot_of[STREAM_RING_MAX];
 	int kick;
 	int call;
+	bool lossy;
 	volatile uint64_t offered;
 	volatile uint64_t returned;
 	uint64_t sent;

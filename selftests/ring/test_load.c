@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What an owner may do to a queue that is busy: replace the memory table, change
- * features and eventfds, stop and start it, close it, and hand the same memory
- * to two devices. A guest may rewrite its descriptors at any moment.
+ * features and eventfds, stop and start it, read its counters. That no chain is
+ * lost meanwhile is test_replace.c's concern.
  */
-#include <stdlib.h>
-#include <time.h>
-
 #include "load.h"
 
 #define RING 256
 #define ROUNDS 200
-/* A bit that is set in no address of the guest's memory. */
-#define NOWHERE (1ull << 26)
 
 FIXTURE(busy) {
 	struct rig rig;
@@ -117,124 +112,6 @@ TEST_F(busy, neighbour_can_be_used)
 	for (unsigned int i = 0; i < 10; i++)
 		ASSERT_EQ(0, rig_works(&self->rig, self->rig.neighbour));
 	load_expect(&self->load, 10);
-}
-
-/* A busy queue whose descriptors change behind its back. */
-FIXTURE(rewritten) {
-	struct rig rig;
-	struct load load;
-};
-FIXTURE_VARIANT(rewritten) { enum rig_flavour flavour; };
-FIXTURE_VARIANT_ADD(rewritten, blk) { RIG_BLK };
-FIXTURE_VARIANT_ADD(rewritten, net_tx) { RIG_NET_TX };
-FIXTURE_VARIANT_ADD(rewritten, net_rx) { RIG_NET_RX };
-
-FIXTURE_SETUP(rewritten)
-{
-	rig_init(&self->rig, variant->flavour, RING, DRIVER_FEATURES);
-	rig_start(&self->rig);
-	load_init(&self->load, &self->rig);
-}
-
-FIXTURE_TEARDOWN(rewritten)
-{
-	rig_exit(&self->rig);
-}
-
-/*
- * Never an address of the main region: the rings lie there, and a guest that has the
- * device write over its neighbour's ring breaks it itself.
- */
-static void scribble(struct driver_queue *queue, unsigned int *seed)
-{
-	struct vring_desc *desc = &queue->desc[rand_r(seed) % queue->num];
-
-	switch (rand_r(seed) % 6) {
-	case 0:
-		desc->addr = NOWHERE | (uint64_t)rand_r(seed) << (rand_r(seed) % 34);
-		break;
-	case 1:
-		desc->len = rand_r(seed) << (rand_r(seed) % 2);
-		break;
-	case 2:
-		desc->flags = rand_r(seed);
-		break;
-	case 3:
-		desc->next = rand_r(seed) % (2 * queue->num);
-		break;
-	case 4:
-		queue->avail->ring[rand_r(seed) % queue->num] = rand_r(seed) % (queue->num + 1);
-		break;
-	default:
-		*desc = (struct vring_desc){ GUEST_FAR_START + rand_r(seed) % 65536 * 16,
-					     rand_r(seed) % 4096, rand_r(seed) % 8,
-					     rand_r(seed) % queue->num };
-	}
-}
-
-/* The load offers good chains, this thread spoils them; a broken queue starts anew. */
-TEST_F_TIMEOUT(rewritten, descriptors_while_the_queue_runs_harm_nobody, 60)
-{
-	struct driver_queue *queue = self->rig.queue;
-	unsigned int seed = time(NULL);
-	time_t end = time(NULL) + 8;
-
-	TEST_LOG("seed %u", seed);
-	while (time(NULL) < end) {
-		ASSERT_EQ(0, rig_stop_queue(&self->rig, queue));
-		driver_reset_queue(queue);
-		ASSERT_EQ(0, driver_set_queue(queue));
-		ASSERT_EQ(0, rig_start_queue(&self->rig, queue));
-		/* The free list lies in the descriptors, so nothing is added while they change. */
-		for (unsigned int i = 0; i < 20 && !driver_is_broken(queue, 0); i++) {
-			load_fill(&self->load);
-			for (unsigned int j = 0; j < 50; j++)
-				scribble(queue, &seed);
-			driver_offer(queue, rand_r(&seed) % queue->num);
-			driver_kick_always(queue);
-		}
-	}
-	ASSERT_EQ(0, rig_stop_queue(&self->rig, queue));
-	EXPECT_LT(0, driver_stat(queue, RINGHOST_STAT_BREAKS));
-	EXPECT_EQ(0, rig_works(&self->rig, self->rig.neighbour));
-	driver_reset_queue(queue);
-	ASSERT_EQ(0, driver_set_queue(queue));
-	ASSERT_EQ(0, rig_start_queue(&self->rig, queue));
-	EXPECT_EQ(0, rig_works(&self->rig, queue));
-}
-
-static void *scribble_main(void *context)
-{
-	struct load *load = context;
-	unsigned int seed = time(NULL);
-
-	while (!load->stop)
-		scribble(load->rig->queue, &seed);
-	return NULL;
-}
-
-TEST_F_TIMEOUT(rewritten, descriptors_from_another_thread_harm_nobody, 60)
-{
-	struct driver_queue *queue = self->rig.queue;
-	pthread_t scribbler;
-	time_t end;
-
-	ASSERT_EQ(0, pthread_create(&scribbler, NULL, scribble_main, &self->load));
-	for (end = time(NULL) + 5; time(NULL) < end;) {
-		for (unsigned int i = 0; i < 100 && !driver_is_broken(queue, 0); i++) {
-			driver_offer(queue, i % queue->num);
-			rig_provoke(&self->rig);
-		}
-		ASSERT_EQ(0, rig_stop_queue(&self->rig, queue));
-		queue->avail_next = 0;
-		queue->avail->idx = 0;
-		ASSERT_EQ(0, driver_set_queue(queue));
-		ASSERT_EQ(0, rig_start_queue(&self->rig, queue));
-	}
-	self->load.stop = true;
-	ASSERT_EQ(0, pthread_join(scribbler, NULL));
-	EXPECT_LT(0, driver_stat(queue, RINGHOST_STAT_BREAKS));
-	EXPECT_EQ(0, rig_works(&self->rig, self->rig.neighbour));
 }
 
 TEST_HARNESS_MAIN

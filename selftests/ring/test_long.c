@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Endurance: a queue that is started and stopped, or whose positions wrap, for
+ * as long as a guest lives, drifts in nothing: not in memory, pins, descriptors
+ * or threads of the host, nor in its own counters and position. `make check`
+ * does a hundredth of what `make check-long` does (HARNESS_TIMES=100): 300,000
+ * starts and stops, and the wraps of 24 hours at 1000 chains a second.
+ */
+#include <dirent.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "stream.h"
+
+#define RING 256
+/* Of each of the four flavours and formats that are cycled. */
+#define CYCLES 750
+/* Of each of the variants below; all together 864,000. */
+#define CHAINS (864000 / 12)
+/* Pages of the kernel's own that other tasks may take meanwhile. */
+#define SLAB_SLACK_KIB 8192
+
+/**
+ * struct usage - what a leak would show in
+ * @pins: pages pinned and not unpinned since boot, from anybody
+ * @slab: KiB of the kernel's unreclaimable slabs
+ * @maps: ring areas mapped into the kernel
+ * @locked: KiB accounted to this process
+ * @descriptors: of this process
+ * @workers: worker threads of anybody
+ */
+struct usage {
+	long pins;
+	long slab;
+	long maps;
+	long locked;
+	long descriptors;
+	long workers;
+};
+
+/* The sum of the numbers behind @key at the begin of a line; 0 if there is none. */
+static long sum_of(const char *path, const char *key)
+{
+	char line[512];
+	long value, sum = 0;
+	FILE *file = fopen(path, "r");
+
+	ASSERT_NE(NULL, file);
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, key, strlen(key)) &&
+		    sscanf(line + strlen(key), "%ld", &value) == 1)
+			sum += value;
+	fclose(file);
+	return sum;
+}
+
+static long lines_with(const char *path, const char *text)
+{
+	char line[512];
+	long count = 0;
+	FILE *file = fopen(path, "r");
+
+	ASSERT_NE(NULL, file);
+	while (fgets(line, sizeof(line), file))
+		count += !!strstr(line, text);
+	fclose(file);
+	return count;
+}
+
+static bool is_worker(const char *pid)
+{
+	char path[300], name[64] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	file = fopen(path, "r");
+	if (!file)
+		return false;
+	if (!fgets(name, sizeof(name), file))
+		name[0] = 0;
+	fclose(file);
+	return !strncmp(name, "rh-", 3);
+}
+
+/* Entries of a folder; in /proc, only our workers. */
+static long entries_of(const char *path, bool workers)
+{
+	DIR *folder = opendir(path);
+	struct dirent *entry;
+	long count = 0;
+
+	ASSERT_NE(NULL, folder);
+	while ((entry = readdir(folder)))
+		count += !workers || is_worker(entry->d_name);
+	closedir(folder);
+	return count;
+}
+
+/* The kernel counts pages for each processor apart; have it add them up. */
+static void refresh_vmstat(void)
+{
+	FILE *file = fopen("/proc/sys/vm/stat_refresh", "w");
+
+	ASSERT_NE(NULL, file);
+	fputs("1", file);
+	fclose(file);
+}
+
+static void measure(struct usage *usage)
+{
+	refresh_vmstat();
+	usage->pins = sum_of("/proc/vmstat", "nr_foll_pin_acquired ") -
+		      sum_of("/proc/vmstat", "nr_foll_pin_released ");
+	usage->slab = sum_of("/proc/meminfo", "SUnreclaim:");
+	usage->maps = lines_with("/proc/vmallocinfo", "rh_area_map");
+	usage->locked = sum_of("/proc/self/status", "VmLck:");
+	usage->descriptors = entries_of("/proc/self/fd", false);
+	usage->workers = entries_of("/proc", true);
+}
+
+static void expect_no_drift(const struct usage *before)
+{
+	struct usage after;
+
+	measure(&after);
+	EXPECT_EQ(before->pins, after.pins);
+	EXPECT_EQ(before->maps, after.maps);
+	EXPECT_EQ(before->locked, after.locked);
+	EXPECT_EQ(before->descriptors, after.descriptors);
+	EXPECT_EQ(before->workers, after.workers);
+	EXPECT_GT(before->slab + SLAB_SLACK_KIB, after.slab);
+	TEST_LOG("slabs grew by %ld KiB", after.slab - before->slab);
+}
+
+FIXTURE(cycles) {
+	struct rig rig;
+	struct stream stream;
+};
+FIXTURE_VARIANT(cycles) { enum rig_flavour flavour; uint64_t features; };
+FIXTURE_VARIANT_ADD(cycles, blk) { RIG_BLK, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(cycles, blk_packed) { RIG_BLK, DRIVER_PACKED };
+FIXTURE_VARIANT_ADD(cycles, net_tx) { RIG_NET_TX, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(cycles, net_rx_packed) { RIG_NET_RX, DRIVER_PACKED };
+
+FIXTURE_SETUP(cycles)
+{
+	rig_init(&self->rig, variant->flavour, RING, variant->features);
+	stream_init(&self->stream, &self->rig);
+}
+
+FIXTURE_TEARDOWN(cycles)
+{
+	rig_exit(&self->rig);
+}
+
+/* @count starts; one in five moves data, so that the position is never the same. */
+static void cycle(FIXTURE_DATA(cycles) *self, unsigned int count)
+{
+	struct driver_queue *queue = self->rig.queue;
+	int fd = self->rig.driver.fd;
+
+	for (unsigned int i = 0; i < count; i++) {
+		ASSERT_EQ(0, rig_start_queue(&self->rig, queue));
+		if (i % 5 == 0) {
+			stream_offer(&self->stream, 1 + i % 7);
+			while (!stream_is_done(&self->stream))
+				stream_wait(&self->stream);
+		}
+		ASSERT_EQ(0, rig_stop_queue(&self->rig, queue));
+		ASSERT_EQ(driver_base(queue), vhost_get_vring_base(fd, queue->index));
+	}
+}
+
+TEST_F_TIMEOUT(cycles, of_start_and_stop_leave_nothing_behind, 120)
+{
+	unsigned int count = CYCLES * harness_times();
+	struct usage before;
+
+	/* The first ones bring up the worker and fill the kernel's caches. */
+	cycle(self, 50);
+	measure(&before);
+	cycle(self, count);
+	expect_no_drift(&before);
+	EXPECT_EQ(50 + count, driver_stat(self->rig.queue, RINGHOST_STAT_STARTS_MAPPED));
+	stream_finish(&self->stream);
+}
+
+/**
+ * enum mode - what the driver wants to be called for
+ * @CALLED: each batch
+ * @CALLED_LATE: half of what is on its way
+ * @POLLING: nothing; it looks
+ */
+enum mode {
+	CALLED,
+	CALLED_LATE,
+	POLLING,
+};
+
+FIXTURE(wraps) {
+	struct rig rig;
+	struct stream stream;
+};
+FIXTURE_VARIANT(wraps) { enum rig_flavour flavour; uint64_t features; enum mode mode; };
+FIXTURE_VARIANT_ADD(wraps, blk) { RIG_BLK, DRIVER_FEATURES, CALLED };
+FIXTURE_VARIANT_ADD(wraps, blk_packed) { RIG_BLK, DRIVER_PACKED, CALLED };
+FIXTURE_VARIANT_ADD(wraps, tx) { RIG_NET_TX, DRIVER_FEATURES, CALLED };
+FIXTURE_VARIANT_ADD(wraps, tx_late) { RIG_NET_TX, DRIVER_FEATURES, CALLED_LATE };
+FIXTURE_VARIANT_ADD(wraps, tx_polling) { RIG_NET_TX, DRIVER_FEATURES, POLLING };
+FIXTURE_VARIANT_ADD(wraps, tx_flags) { RIG_NET_TX, DRIVER_PLAIN, CALLED };
+FIXTURE_VARIANT_ADD(wraps, tx_flags_polling) { RIG_NET_TX, DRIVER_PLAIN, POLLING };
+FIXTURE_VARIANT_ADD(wraps, tx_packed) { RIG_NET_TX, DRIVER_PACKED, CALLED };
+FIXTURE_VARIANT_ADD(wraps, tx_packed_late) { RIG_NET_TX, DRIVER_PACKED, CALLED_LATE };
+FIXTURE_VARIANT_ADD(wraps, tx_packed_polling) { RIG_NET_TX, DRIVER_PACKED, POLLING };
+FIXTURE_VARIANT_ADD(wraps, tx_packed_flags) { RIG_NET_TX, DRIVER_PACKED_PLAIN, CALLED };
+FIXTURE_VARIANT_ADD(wraps, rx_packed) { RIG_NET_RX, DRIVER_PACKED, CALLED };
+
+FIXTURE_SETUP(wraps)
+{
+	rig_init(&self->rig, variant->flavour, RING, variant->features);
+	stream_init(&self->stream, &self->rig);
+	rig_start(&self->rig);
+}
+
+FIXTURE_TEARDOWN(wraps)
+{
+	rig_exit(&self->rig);
+}
+
+static void wait_for_some(struct stream *stream, enum mode mode)
+{
+	struct driver_queue *queue = stream->rig->queue;
+
+	if (mode == CALLED) {
+		stream_wait(stream);
+		return;
+	}
+	if (mode == POLLING)
+		driver_want_call(queue, false);
+	else
+		driver_want_call_after(queue, (stream->offered - stream->returned) / 2);
+	/* A call for a later chain, or none, is no reason to leave what is there. */
+	while (!stream_collect(stream) && mode == POLLING)
+		sched_yield();
+	if (mode == CALLED_LATE)
+		driver_wait_event(queue->call, 10);
+}
+
+static unsigned long moved(const struct stream *stream)
+{
+	return stream->rig->flavour == RIG_NET_RX ? stream->arrived : stream->returned;
+}
+
+TEST_F_TIMEOUT(wraps, of_the_positions_lose_nothing, 120)
+{
+	unsigned long count = (unsigned long)CHAINS * harness_times();
+	struct stream *stream = &self->stream;
+	struct usage before;
+
+	measure(&before);
+	while (moved(stream) < count) {
+		stream_offer(stream, STREAM_SLOTS);
+		if (!stream_is_done(stream))
+			wait_for_some(stream, variant->mode);
+	}
+	stream_finish(stream);
+	expect_no_drift(&before);
+	ASSERT_EQ(0, rig_stop_queue(&self->rig, self->rig.queue));
+	EXPECT_EQ(driver_base(self->rig.queue),
+		  vhost_get_vring_base(self->rig.driver.fd, self->rig.queue->index));
+	TEST_LOG("%lu chains", moved(stream));
+}
+
+TEST_HARNESS_MAIN
