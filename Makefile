@@ -18,7 +18,7 @@ kernel = $(or $(call headers,$(KERNEL)),$(error no headers of kernel "$(KERNEL)"
 W ?= 1
 C ?= 0
 
-.PHONY: all help setup modules modules-all sparse userspace selftests run fuzz check bench-ring clean
+.PHONY: all help setup modules modules-all sparse userspace selftests run fuzz check check-long bench-ring clean
 
 all: modules userspace ## modules for one kernel, and the VMM (the default)
 
@@ -61,6 +61,13 @@ fuzz: ## fuzz the ring code in userspace, SECONDS=<n> (default: 60)
 check: ## build everything and run all tests
 	@scripts/setup
 	@scripts/check
+
+check-long: ## the tests of endurance in full: 300,000 starts, 24 hours of wraps; takes hours
+	@scripts/setup
+	$(MAKE) -s modules KERNEL=6.12
+	$(MAKE) -s selftests
+	scripts/testhost --kernel 6.12 --cpus 1 --timeout 86400 -- env HARNESS_TIMES=100 \
+		selftests/run ring/test_long ring/test_wakeup
 
 bench-ring: ## what a chain costs in instructions, ours and vhost-net's
 	@scripts/setup
