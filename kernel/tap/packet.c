@@ -58,17 +58,9 @@ static int refuse(struct rh_tap_queue *queue, enum rh_tap_stat reason)
 	return -EINVAL;
 }
 
-static int fetch_header(struct rh_tap_queue *queue, struct vnet_header *header,
-			struct iov_iter *from, const struct rh_tap_format *format)
+static void decode_header(struct vnet_header *header, bool le)
 {
-	bool le = format->little_endian;
-	struct virtio_net_hdr *raw = &header->raw;
-
-	if (iov_iter_count(from) < format->header_len || format->header_len < sizeof(*raw))
-		return refuse(queue, RH_TAP_STAT_REJECT_HEADER);
-	if (!copy_from_iter_full(raw, sizeof(*raw), from))
-		return -EFAULT;
-	iov_iter_advance(from, format->header_len - sizeof(*raw));
+	const struct virtio_net_hdr *raw = &header->raw;
 
 	header->gso_type = raw->gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
 	header->ecn = raw->gso_type & VIRTIO_NET_HDR_GSO_ECN;
@@ -80,17 +72,27 @@ static int fetch_header(struct rh_tap_queue *queue, struct vnet_header *header,
 		header->csum_end = header->csum_start + __virtio16_to_cpu(le, raw->csum_offset) +
 				   sizeof(__sum16);
 	}
-	return 0;
 }
 
-/* Checks that need no look into the frame. */
-static int check_lengths(struct rh_tap_queue *queue, const struct vnet_header *header,
-			 size_t length)
+/* Checks that need no look into the packet. */
+static int check_length(struct rh_tap_queue *queue, size_t length,
+			const struct rh_tap_format *format)
 {
+	if (format->header_len &&
+	    (length < format->header_len || format->header_len < sizeof(struct virtio_net_hdr)))
+		return refuse(queue, RH_TAP_STAT_REJECT_HEADER);
+	length -= format->header_len;
 	if (length < ETH_HLEN)
 		return refuse(queue, RH_TAP_STAT_REJECT_SHORT);
 	if (length > FRAME_MAX)
 		return refuse(queue, RH_TAP_STAT_REJECT_LONG);
+	return 0;
+}
+
+/* Checks that need no look into the frame. */
+static int check_header(struct rh_tap_queue *queue, const struct vnet_header *header,
+			size_t length)
+{
 	if (header->hdr_len > length)
 		return refuse(queue, RH_TAP_STAT_REJECT_HDR_LEN);
 	if (!header->needs_csum)
@@ -113,13 +115,18 @@ static size_t linear_length(const struct vnet_header *header, size_t length)
 	return min_t(size_t, linear, LINEAR_MAX);
 }
 
+/* Charging a packet costs atomic operations on another CPU's cache lines. */
+static bool is_charged(const struct sock *sk)
+{
+	return sk && READ_ONCE(sk->sk_sndbuf) != INT_MAX;
+}
+
 static struct sk_buff *alloc_packet(struct sock *sk, size_t linear, size_t length, bool nonblock)
 {
 	struct sk_buff *skb;
 	int error;
 
-	/* Charging a packet costs atomic operations on another CPU's cache lines. */
-	if (sk && READ_ONCE(sk->sk_sndbuf) != INT_MAX)
+	if (is_charged(sk))
 		skb = sock_alloc_send_pskb(sk, HEADROOM + linear, length - linear, nonblock,
 					   &error, PAGE_ALLOC_COSTLY_ORDER);
 	else
@@ -131,6 +138,75 @@ static struct sk_buff *alloc_packet(struct sock *sk, size_t linear, size_t lengt
 	skb_put(skb, linear);
 	skb->data_len = length - linear;
 	skb->len = length;
+	return skb;
+}
+
+/* Cut from a page that packets share, which is cheaper than an object of the slab's each. */
+static struct sk_buff *alloc_linear(size_t length)
+{
+	unsigned int size = SKB_DATA_ALIGN(HEADROOM + length) +
+			    SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+	struct sk_buff *skb = NULL;
+	void *data;
+
+	/* The caches of the softirqs' are this CPU's and need no lock. */
+	local_bh_disable();
+	data = napi_alloc_frag(size);
+	if (data)
+		skb = napi_build_skb(data, size);
+	if (data && !skb)
+		skb_free_frag(data);
+	local_bh_enable();
+	if (!skb)
+		return ERR_PTR(-ENOMEM);
+	skb_reserve(skb, HEADROOM);
+	skb_put(skb, length);
+	return skb;
+}
+
+/* A small packet: vnet header and frame with one copy, the one in the other's headroom. */
+static struct sk_buff *copy_linear(struct vnet_header *header, struct iov_iter *from,
+				   const struct rh_tap_format *format)
+{
+	size_t length = iov_iter_count(from);
+	struct sk_buff *skb = alloc_linear(length);
+	struct page *page;
+
+	if (IS_ERR(skb))
+		return skb;
+	/* As pages: there is no doubt what these bytes are part of, so no search for it. */
+	page = virt_to_head_page(skb->data);
+	if (copy_page_from_iter(page, skb->data - (u8 *)page_address(page), length, from) != length) {
+		kfree_skb(skb);
+		return ERR_PTR(-EFAULT);
+	}
+	if (format->header_len) {
+		memcpy(&header->raw, skb->data, sizeof(header->raw));
+		decode_header(header, format->little_endian);
+		__skb_pull(skb, format->header_len);
+	}
+	return skb;
+}
+
+/* Any packet: the vnet header says how much of the frame is to lie in the linear part. */
+static struct sk_buff *copy_scattered(struct vnet_header *header, struct iov_iter *from,
+				      const struct rh_tap_format *format, struct sock *sk,
+				      bool nonblock)
+{
+	size_t length = iov_iter_count(from) - format->header_len;
+	struct sk_buff *skb;
+
+	if (format->header_len) {
+		if (!copy_from_iter_full(&header->raw, sizeof(header->raw), from))
+			return ERR_PTR(-EFAULT);
+		iov_iter_advance(from, format->header_len - sizeof(header->raw));
+		decode_header(header, format->little_endian);
+	}
+	skb = alloc_packet(sk, linear_length(header, length), length, nonblock);
+	if (!IS_ERR(skb) && skb_copy_datagram_from_iter(skb, 0, from, length)) {
+		kfree_skb(skb);
+		return ERR_PTR(-EFAULT);
+	}
 	return skb;
 }
 
@@ -246,7 +322,10 @@ static int apply_header(struct rh_tap_queue *queue, struct sk_buff *skb,
 			const struct vnet_header *header, bool little_endian)
 {
 	int transport = 0;
+	int error = check_header(queue, header, skb->len);
 
+	if (error)
+		return error;
 	/* An ECN bit alone is a type as well, and one that does not exist. */
 	if (header->raw.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
 		transport = check_gso(queue, skb, header);
@@ -278,34 +357,26 @@ struct sk_buff *rh_tap_packet_build(struct rh_tap_queue *queue, struct iov_iter 
 				    const struct rh_tap_format *format, struct sock *sk,
 				    bool nonblock)
 {
+	size_t length = iov_iter_count(from);
 	struct vnet_header header = {};
 	struct sk_buff *skb;
-	int error = 0;
-	size_t length;
+	int error;
 
-	if (format->header_len)
-		error = fetch_header(queue, &header, from, format);
+	error = check_length(queue, length, format);
 	if (error)
 		return ERR_PTR(error);
-	length = iov_iter_count(from);
-	error = check_lengths(queue, &header, length);
-	if (error)
-		return ERR_PTR(error);
-
-	skb = alloc_packet(sk, linear_length(&header, length), length, nonblock);
+	if (length <= LINEAR_MAX && !is_charged(sk))
+		skb = copy_linear(&header, from, format);
+	else
+		skb = copy_scattered(&header, from, format, sk, nonblock);
 	if (IS_ERR(skb))
 		return skb;
-	error = -EFAULT;
-	if (skb_copy_datagram_from_iter(skb, 0, from, length))
-		goto free_packet;
 	error = apply_header(queue, skb, &header, format->little_endian);
-	if (error)
-		goto free_packet;
+	if (error) {
+		kfree_skb(skb);
+		return ERR_PTR(error);
+	}
 	return skb;
-
-free_packet:
-	kfree_skb(skb);
-	return ERR_PTR(error);
 }
 
 /**
