@@ -225,8 +225,9 @@ struct rh_port;
  *	the data; returns how many. One consumer at a time; process context.
  * @build: check one packet (a virtio_net_hdr of @header_len bytes, then the frame, or
  *	only the frame where @header_len is 0) and turn it into an skb that the caller
- *	owns. Returns ERR_PTR(-EINVAL) for a packet the port refuses, -EFAULT for memory
- *	that is gone, -ENOMEM; process context, user memory of current->mm.
+ *	owns. The header is little-endian, or in the host's byte order. Returns
+ *	ERR_PTR(-EINVAL) for a packet the port refuses, -EFAULT for memory that is gone,
+ *	-ENOMEM; process context, user memory of current->mm.
  * @inject: give a list of skbs from @build to the host's network stack, consumed
  *	whatever happens; process context
  * @attach: take the port for one consumer: @wake is called, in any context, when packets
@@ -235,7 +236,8 @@ struct rh_port;
  */
 struct rh_port_ops {
 	unsigned int (*consume)(struct rh_port *port, struct sk_buff **skbs, unsigned int max);
-	struct sk_buff *(*build)(struct rh_port *port, struct iov_iter *from, size_t header_len);
+	struct sk_buff *(*build)(struct rh_port *port, struct iov_iter *from, size_t header_len,
+				 bool little_endian);
 	void (*inject)(struct rh_port *port, struct list_head *skbs);
 	int (*attach)(struct rh_port *port, void (*wake)(void *context), void *context);
 	void (*detach)(struct rh_port *port);

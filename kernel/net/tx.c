@@ -33,7 +33,7 @@ static struct sk_buff *build_packet(struct rh_net_queue *tx, const struct rh_cha
 		iov_iter_advance(&from, header_len);
 		header_len = 0;
 	}
-	skb = tx->port->ops->build(tx->port, &from, header_len);
+	skb = tx->port->ops->build(tx->port, &from, header_len, tx->queue.ring.little_endian);
 	if (IS_ERR(skb)) {
 		rh_queue_count(&tx->queue, REJECT_NET_PACKET, 1);
 		return NULL;
