@@ -107,7 +107,7 @@ static bool region_holds(const struct rh_region *region, u64 address)
 	return address >= region->start && address <= region->last;
 }
 
-/* The region that holds @address, or NULL. Consecutive look-ups mostly hit the same one. */
+/* The region that holds @address, or NULL. */
 static const struct rh_region *find_region(const struct rh_memory *memory, unsigned int *hint,
 					   u64 address)
 {
@@ -130,20 +130,19 @@ static const struct rh_region *find_region(const struct rh_memory *memory, unsig
 }
 
 /**
- * rh_memory_translate - turn a range of addresses into the owner's
- * @memory: the table
- * @hint: the caller's last hit; any value is safe
- * @address: first address
- * @length: bytes; not 0
- * @access: what is going to be done there: VHOST_ACCESS_*
- * @iov: receives one range for each region the range touches
- * @room: entries at @iov
+ * rh_memory_search - rh_memory_translate() where the last hit does not help
+ * @memory: as there
+ * @hint: as there
+ * @address: as there
+ * @length: as there
+ * @access: as there
+ * @iov: as there
+ * @room: as there
  *
- * Return: the number of ranges; -EFAULT if a byte lies in no region, -EPERM if one lies in
- * a region that does not allow the access, -ENOBUFS if @room is too small.
+ * Return: as there.
  */
-int rh_memory_translate(const struct rh_memory *memory, unsigned int *hint, u64 address, u32 length,
-			u32 access, struct iovec *iov, unsigned int room)
+int rh_memory_search(const struct rh_memory *memory, unsigned int *hint, u64 address, u32 length,
+		     u32 access, struct iovec *iov, unsigned int room)
 {
 	const struct rh_region *region;
 	unsigned int count = 0;

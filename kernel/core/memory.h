@@ -43,8 +43,36 @@ struct rh_memory {
 
 struct rh_memory *rh_memory_alloc(const struct vhost_memory __user *user);
 void rh_memory_free(struct rh_memory *memory);
-int rh_memory_translate(const struct rh_memory *memory, unsigned int *hint, u64 address, u32 length,
-			u32 access, struct iovec *iov, unsigned int room);
+int rh_memory_search(const struct rh_memory *memory, unsigned int *hint, u64 address, u32 length,
+		     u32 access, struct iovec *iov, unsigned int room);
 u64 rh_memory_missing(const struct rh_memory *memory, u64 address, u32 length);
+
+/**
+ * rh_memory_translate - turn a range of addresses into the owner's
+ * @memory: the table
+ * @hint: the caller's last hit; any value is safe
+ * @address: first address
+ * @length: bytes; not 0
+ * @access: what is going to be done there: VHOST_ACCESS_*
+ * @iov: receives one range for each region the range touches
+ * @room: entries at @iov
+ *
+ * Return: the number of ranges; -EFAULT if a byte lies in no region, -EPERM if one lies in
+ * a region that does not allow the access, -ENOBUFS if @room is too small.
+ */
+static inline int rh_memory_translate(const struct rh_memory *memory, unsigned int *hint,
+				      u64 address, u32 length, u32 access, struct iovec *iov,
+				      unsigned int room)
+{
+	const struct rh_region *region = &memory->regions[*hint];
+
+	/* Consecutive look-ups mostly end in one region, and in the same one. */
+	if (*hint >= memory->count || address < region->start || address > region->last ||
+	    length - 1 > region->last - address || access & ~region->access || !room)
+		return rh_memory_search(memory, hint, address, length, access, iov, room);
+	iov->iov_base = (void __user *)(unsigned long)(region->user + (address - region->start));
+	iov->iov_len = length;
+	return 1;
+}
 
 #endif /* RH_MEMORY_H */

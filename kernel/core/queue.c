@@ -104,9 +104,11 @@ static void queue_break(struct rh_queue *queue)
 /* A stopping or broken queue's ring may be gone; that matters only to one that still runs. */
 static bool ring_failed(struct rh_queue *queue, int err)
 {
-	if (err < 0 && rh_queue_is_running(queue))
+	if (likely(err >= 0))
+		return false;
+	if (rh_queue_is_running(queue))
 		queue_break(queue);
-	return err < 0;
+	return true;
 }
 
 /**

@@ -187,18 +187,24 @@ void rh_ring_forget(struct rh_ring *ring)
 	ring->heads_count = 0;
 }
 
+/* An index in ring->order: @index is less than twice the ring's size. */
+static unsigned int wrap(const struct rh_ring *ring, unsigned int index)
+{
+	return index < ring->num ? index : index - ring->num;
+}
+
 /* Whether a chain of this name is still held; only the first one can be told to be done. */
 static bool order_holds(const struct rh_ring *ring, u16 head)
 {
 	unsigned int index = ring->order_of[head];
-	unsigned int age = (index + ring->num - ring->order_first) % ring->num;
+	unsigned int age = wrap(ring, index + ring->num - ring->order_first);
 
 	return age < ring->order_count && ring->order[index].used.head == head;
 }
 
 static int order_pop(struct rh_ring *ring, u16 head, u16 slots)
 {
-	unsigned int index = (ring->order_first + ring->order_count) % ring->num;
+	unsigned int index = wrap(ring, ring->order_first + ring->order_count);
 
 	if (order_holds(ring, head))
 		return rh_ring_reject(ring, RINGHOST_STAT_REJECT_HEAD);
@@ -206,6 +212,16 @@ static int order_pop(struct rh_ring *ring, u16 head, u16 slots)
 	ring->order_of[head] = index;
 	ring->order_count++;
 	return 0;
+}
+
+/* What the walk adds to; it sets the rest. */
+static void chain_init(struct rh_chain *chain)
+{
+	chain->out_count = 0;
+	chain->in_count = 0;
+	chain->out_bytes = 0;
+	chain->in_bytes = 0;
+	chain->descriptors = 0;
 }
 
 /* Account for a chain that was found. */
@@ -238,7 +254,7 @@ int rh_ring_pop(struct rh_ring *ring, const struct rh_memory *memory, struct rh_
 	const u16 position = ring->avail_next;
 	int slots, err;
 
-	*chain = (struct rh_chain) { 0 };
+	chain_init(chain);
 	slots = ring->packed ? rh_packed_pop(ring, memory, chain) :
 			       rh_split_pop(ring, memory, chain);
 	if (slots <= 0)
@@ -307,7 +323,7 @@ static int order_push(struct rh_ring *ring, const struct rh_used *used)
 		err = add_pending(ring, &order->used);
 		if (err)
 			return err;
-		ring->order_first = (ring->order_first + 1) % ring->num;
+		ring->order_first = wrap(ring, ring->order_first + 1);
 		ring->order_count--;
 	}
 	return 0;

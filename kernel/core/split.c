@@ -184,7 +184,7 @@ static int walk_chain(struct rh_ring *ring, const struct rh_memory *memory, stru
  * rh_split_pop - see rh_ring_pop(), which accounts for what this finds
  * @ring: the ring
  * @memory: the guest's memory
- * @chain: zeroed; receives the chain
+ * @chain: its counts are zero; receives the chain
  *
  * Return: ring entries the chain takes, 1; 0 if there is none; -EAGAIN, -EPROTO or -EFAULT.
  */
