@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The stock /dev/vhost-net and ours side by side: each call goes to both, and what they
+ * answer is compared. Where we differ on purpose, differences[] says how and why, and
+ * exactly that answer is expected of both.
+ */
+#ifndef SELFTESTS_PAIR_H
+#define SELFTESTS_PAIR_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/if_tun.h>
+
+#include "harness.h"
+#include "net.h"
+
+#define STOCK_NODE "/dev/vhost-net"
+#define STOCK_TUN "/dev/net/tun"
+#define KERNEL_HALF 0xffff888000000000ull
+#define PAIR_ARGUMENT_MAX 4096
+
+enum { STOCK, OURS, NODES };
+
+/**
+ * struct difference - a step that the two nodes answer differently, on purpose
+ * @step: its name
+ * @stock: what the stock node returns: 0 or -errno
+ * @ours: what ours returns
+ * @why: the reason, which Documentation/uapi/vhost.rst gives as well
+ */
+struct difference {
+	const char *step;
+	int stock;
+	int ours;
+	const char *why;
+};
+
+/**
+ * struct pair - both nodes
+ * @fd: by node
+ * @tap: by node: a tap that it takes as backend
+ */
+struct pair {
+	int fd[NODES];
+	int tap[NODES];
+};
+
+extern const struct difference differences[];
+
+static inline int pair_open_tap(const char *node)
+{
+	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int fd = open(node, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ioctl(fd, TUNSETIFF, &request));
+	return fd;
+}
+
+/* Returns false where there is no stock node. */
+static inline bool pair_init(struct pair *pair)
+{
+	if (system("modprobe -q tun && modprobe -q vhost_net") || access(STOCK_NODE, F_OK))
+		return false;
+	net_private_namespace();
+	pair->fd[STOCK] = open(STOCK_NODE, O_RDWR | O_CLOEXEC);
+	pair->fd[OURS] = open(VHOST_NODE_NET, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, pair->fd[STOCK]);
+	ASSERT_LE(0, pair->fd[OURS]);
+	pair->tap[STOCK] = pair_open_tap(STOCK_TUN);
+	pair->tap[OURS] = pair_open_tap(VHOST_NODE_TAP);
+	return true;
+}
+
+static inline void pair_exit(struct pair *pair)
+{
+	for (unsigned int i = 0; i < NODES; i++) {
+		close(pair->fd[i]);
+		close(pair->tap[i]);
+	}
+}
+
+static inline const struct difference *pair_difference(const char *step)
+{
+	const struct difference *difference;
+
+	for (difference = differences; difference->step; difference++)
+		if (!strcmp(difference->step, step))
+			return difference;
+	return NULL;
+}
+
+static inline void pair_compare(const char *step, const int result[NODES])
+{
+	const struct difference *difference = pair_difference(step);
+
+	EXPECT_EQ(difference ? difference->stock : result[STOCK], result[STOCK]) {
+		TEST_LOG("%s, stock", step);
+	}
+	EXPECT_EQ(difference ? difference->ours : result[STOCK], result[OURS]) {
+		TEST_LOG("%s", step);
+	}
+}
+
+/* One call with an argument for each node; if both succeed the arguments then have to agree. */
+static inline void pair_call_two(struct pair *pair, const char *step, unsigned long request,
+				 const void *stock, const void *ours, size_t size, bool same)
+{
+	unsigned char argument[NODES][PAIR_ARGUMENT_MAX];
+	int result[NODES];
+
+	memcpy(argument[STOCK], stock, size);
+	memcpy(argument[OURS], ours, size);
+	for (unsigned int i = 0; i < NODES; i++)
+		result[i] = ioctl(pair->fd[i], request, argument[i]) ? -errno : 0;
+	pair_compare(step, result);
+	if (same && !result[STOCK] && !result[OURS])
+		EXPECT_EQ(0, memcmp(argument[STOCK], argument[OURS], size)) {
+			TEST_LOG("%s: the answers differ", step);
+		}
+}
+
+static inline void pair_call(struct pair *pair, const char *step, unsigned long request,
+			     const void *argument, size_t size)
+{
+	pair_call_two(pair, step, request, argument, argument, size, true);
+}
+
+/* A call whose argument is the number or the address itself. */
+static inline void pair_call_raw(struct pair *pair, const char *step, unsigned long request,
+				 unsigned long argument)
+{
+	int result[NODES];
+
+	for (unsigned int i = 0; i < NODES; i++)
+		result[i] = ioctl(pair->fd[i], request, argument) ? -errno : 0;
+	pair_compare(step, result);
+}
+
+static inline void pair_state(struct pair *pair, const char *step, unsigned long request,
+			      unsigned int index, unsigned int num)
+{
+	struct vhost_vring_state state = { .index = index, .num = num };
+
+	pair_call(pair, step, request, &state, sizeof(state));
+}
+
+static inline void pair_file(struct pair *pair, const char *step, unsigned long request,
+			     unsigned int index, int fd)
+{
+	struct vhost_vring_file file = { .index = index, .fd = fd };
+
+	pair_call(pair, step, request, &file, sizeof(file));
+}
+
+#endif /* SELFTESTS_PAIR_H */
