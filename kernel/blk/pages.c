@@ -91,6 +91,7 @@ static int pin_range(struct rh_blk_request *request, unsigned long start, size_t
 		pinned = pin_user_pages_fast(start, wanted, gup_flags, pages);
 		if (pinned <= 0)
 			return pinned ?: -EFAULT;
+		rh_queue_count(&request->queue->queue, PINS, pinned);
 		for (i = 0; i < pinned; i++) {
 			offset = offset_in_page(start);
 			part = min_t(size_t, bytes, PAGE_SIZE - offset);

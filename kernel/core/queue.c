@@ -303,10 +303,15 @@ static void release_ring(struct rh_queue *queue)
 /* Mapped if that is allowed; it works without. */
 static void map_ring(struct rh_queue *queue)
 {
-	if (rh_ring_map(&queue->ring, queue->dev->mm))
+	const struct rh_ring *ring = &queue->ring;
+
+	if (rh_ring_map(&queue->ring, queue->dev->mm)) {
 		rh_queue_count(queue, STARTS_UNMAPPED, 1);
-	else
-		rh_queue_count(queue, STARTS_MAPPED, 1);
+		return;
+	}
+	rh_queue_count(queue, STARTS_MAPPED, 1);
+	rh_queue_count(queue, PINS, ring->desc.page_count + ring->driver.page_count +
+				    ring->device.page_count);
 }
 
 /**

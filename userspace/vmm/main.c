@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ringhost command: one run of the machine from its parts, in mirror order.
+ * The ringhost command: one run of the machine from its parts, in mirror order; or one
+ * look at machines that run (stat.c).
  * The main thread sets up, runs the event loop, and tears down.
  *
  * Entry point: main().
@@ -10,6 +11,7 @@
 #include "err.h"
 #include "machine.h"
 #include "options.h"
+#include "stat.h"
 
 /* A reboot is a new machine: everything is released and made again. */
 static int run(const struct options *options)
@@ -39,6 +41,9 @@ int main(int argc, char **argv)
 			break;
 		case COMMAND_RUN:
 			err = run(&options);
+			break;
+		case COMMAND_STAT:
+			err = stat_run(&options);
 			break;
 		}
 	options_free(&options);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The command line. Runs on the main thread before anything is opened; every
- * refusal is one line that quotes what was given. --disk and --net have their
- * own file, options_device.c.
+ * refusal is one line that quotes what was given. --disk and --net have a file of
+ * their own, options_device.c, and so has the stat command, options_stat.c.
  *
  * Entry points: options_parse(), options_free(), options_help(), options_version().
  */
@@ -16,12 +16,14 @@
 #include "err.h"
 #include "options.h"
 #include "options_device.h"
+#include "options_stat.h"
 #include "version.h"
 
 static const char help_text[] =
 	"ringhost - run a virtual machine on the host kernel's virtio backends\n"
 	"\n"
 	"usage: ringhost run --kernel BZIMAGE [OPTION]...\n"
+	"       ringhost stat [--json] [PID | --all]\n"
 	"       ringhost --help | --version\n"
 	"\n"
 	"  --kernel FILE     Linux bzImage for x86-64\n"
@@ -34,6 +36,9 @@ static const char help_text[] =
 	"  --net tap=NAME[,mac=XX:XX:XX:XX:XX:XX][,backend=kernel|userspace]\n"
 	"                    virtio network card on a tap interface; repeatable\n"
 	"  --stats FILE      write counters to FILE at the end\n"
+	"\n"
+	"stat prints the counters of every open queue, of one process or (the default)\n"
+	"of all, as a table or as JSON.\n"
 	"\n"
 	"backend=kernel (the default) hands the queues to /dev/ringhost-blk and\n"
 	"/dev/ringhost-net; backend=userspace serves them with io_uring.\n"
@@ -235,6 +240,8 @@ static int parse_command(struct options *options, int argc, char **argv)
 		options->command = COMMAND_HELP;
 	else if (!strcmp(argv[1], "--version"))
 		options->command = COMMAND_VERSION;
+	else if (!strcmp(argv[1], "stat"))
+		options->command = COMMAND_STAT;
 	else if (strcmp(argv[1], "run"))
 		return rh_error(-EINVAL, "unknown command %s (see ringhost --help)", argv[1]);
 	return 0;
@@ -248,6 +255,8 @@ int options_parse(struct options *options, int argc, char **argv)
 	options->cpus = 1;
 	options->mem = 512ULL << 20;
 	err = parse_command(options, argc, argv);
+	if (!err && options->command == COMMAND_STAT)
+		return options_parse_stat(options, argc - 2, argv + 2);
 	if (err || options->command != COMMAND_RUN)
 		return err;
 	optind = 1;

@@ -53,6 +53,7 @@ struct net_options {
 /** enum command - what the command line asks for */
 enum command {
 	COMMAND_RUN,
+	COMMAND_STAT,
 	COMMAND_HELP,
 	COMMAND_VERSION,
 };
@@ -70,6 +71,8 @@ enum command {
  * @disk_count: how many
  * @nets: in the order given
  * @net_count: how many
+ * @json: COMMAND_STAT: print JSON
+ * @pid: COMMAND_STAT: the one process to look at; 0: all
  * @copies: the strings that --disk and --net were split into; options_free()
  * @copy_count: how many
  *
@@ -87,6 +90,8 @@ struct options {
 	unsigned int disk_count;
 	struct net_options nets[OPTIONS_NETS_MAX];
 	unsigned int net_count;
+	bool json;
+	int pid;
 	char *copies[OPTIONS_DISKS_MAX + OPTIONS_NETS_MAX];
 	unsigned int copy_count;
 };
