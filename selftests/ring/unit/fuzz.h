@@ -75,6 +75,7 @@ struct fuzz_area {
  * @area: descriptor, driver and device area
  * @memory: its two regions
  * @table: the device's memory table
+ * @regions: in the table at most; fewer are there while the vIOMMU's owner lags behind
  * @next: packed: position of the next descriptor
  */
 struct guest {
@@ -83,6 +84,7 @@ struct guest {
 	struct fuzz_area area[3];
 	u8 *memory[2];
 	struct rh_memory *table;
+	unsigned int regions;
 	u16 next;
 };
 
@@ -91,6 +93,8 @@ void guest_exit(struct guest *guest);
 void guest_act(struct guest *guest);
 void guest_unmap(struct guest *guest, unsigned int area);
 void guest_remap(struct guest *guest);
-bool guest_owns(const struct guest *guest, const struct iovec *iov);
+void guest_set_iommu(struct guest *guest, u8 how);
+bool guest_allows(const struct guest *guest, const struct iovec *iov, u32 access);
+bool guest_lacks(const struct guest *guest, const struct rh_miss *miss);
 
 #endif /* UNIT_FUZZ_H */

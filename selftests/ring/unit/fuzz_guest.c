@@ -33,6 +33,7 @@ static void make_table(struct guest *guest)
 	}
 	guest->table = rh_memory_alloc(user);
 	CHECK(!IS_ERR(guest->table));
+	guest->regions = guest->table->count;
 	user_area_remove(user);
 	free(user);
 }
@@ -108,19 +109,49 @@ void guest_remap(struct guest *guest)
 }
 
 /**
- * guest_owns() - whether a range lies in guest memory
+ * guest_set_iommu() - addresses are a vIOMMU's: some may be missing, some forbidden
+ * @guest: the guest
+ * @how: regions the table has, in the low bits; in the high ones, what is allowed
+ */
+void guest_set_iommu(struct guest *guest, u8 how)
+{
+	static const u32 access[] = { VHOST_ACCESS_RW, VHOST_ACCESS_RO, VHOST_ACCESS_WO,
+				      VHOST_ACCESS_RW };
+
+	guest->table->iotlb = true;
+	guest->table->count = how % 4 ? guest->regions : how / 4 % 2;
+	for (unsigned int i = 0; i < guest->regions; i++)
+		guest->table->regions[i].access = access[how >> (4 + 2 * i) & 3];
+}
+
+/**
+ * guest_allows() - whether a device may do this to a range of the owner's memory
  * @guest: the guest
  * @iov: the range
+ * @access: VHOST_ACCESS_RO or VHOST_ACCESS_WO
  */
-bool guest_owns(const struct guest *guest, const struct iovec *iov)
+bool guest_allows(const struct guest *guest, const struct iovec *iov, u32 access)
 {
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned int i = 0; i < guest->table->count; i++) {
 		size_t offset = (u8 *)iov->iov_base - guest->memory[i];
 
 		if (iov->iov_len && offset < FUZZ_REGION && iov->iov_len <= FUZZ_REGION - offset)
-			return true;
+			return !(access & ~guest->table->regions[i].access);
 	}
 	return false;
+}
+
+/**
+ * guest_lacks() - whether it is right to ask for a translation
+ * @guest: the guest
+ * @miss: what is asked for
+ */
+bool guest_lacks(const struct guest *guest, const struct rh_miss *miss)
+{
+	const u64 end = FUZZ_BASE + guest->table->count * FUZZ_REGION;
+
+	return guest->table->iotlb && (miss->address < FUZZ_BASE || miss->address >= end) &&
+	       (miss->access == VHOST_ACCESS_RO || miss->access == VHOST_ACCESS_WO);
 }
 
 static u64 any_address(struct input *input)

@@ -9,10 +9,12 @@
  *	- chains held are never more than the ring has entries;
  *	- what was pushed appears once, as it was pushed, in order where that was agreed;
  *	- one pop costs no more accesses than the longest chain has descriptors;
- *	- a refusal has a name and moves nothing.
+ *	- a refusal has a name and moves nothing, and so does a translation that is missing.
  *
  * Entry point: LLVMFuzzerTestOneInput(); see `make fuzz`.
  */
+#include <linux/vhost_types.h>
+
 #include "fuzz.h"
 
 #define STEPS_MAX 4096
@@ -87,8 +89,10 @@ static void check_result(int ret)
 	if (ret >= 0)
 		return;
 	CHECK(ret == -EPROTO || ret == -EFAULT);
-	CHECK(session.ring.reject >= RINGHOST_STAT_REJECT_AVAIL_INDEX &&
-	      session.ring.reject <= RINGHOST_STAT_REJECT_RING_FAULT);
+	CHECK((session.ring.reject >= RINGHOST_STAT_REJECT_AVAIL_INDEX &&
+	       session.ring.reject <= RINGHOST_STAT_REJECT_RING_FAULT) ||
+	      (session.ring.reject == RINGHOST_STAT_REJECT_IOTLB_ACCESS &&
+	       session.guest.table->iotlb));
 	CHECK((ret == -EFAULT) == (session.ring.reject == RINGHOST_STAT_REJECT_RING_FAULT));
 	CHECK(ret == -EPROTO || area_gone());
 	session.broken = true;
@@ -104,11 +108,11 @@ static void check_chain(const struct rh_chain *chain)
 	CHECK(chain->descriptors <= RH_CHAIN_MAX);
 	CHECK(chain->entries >= 1 && chain->entries <= session.ring.num);
 	for (unsigned int i = 0; i < chain->out_count; i++) {
-		CHECK(guest_owns(&session.guest, &chain->out[i]));
+		CHECK(guest_allows(&session.guest, &chain->out[i], VHOST_ACCESS_RO));
 		out += chain->out[i].iov_len;
 	}
 	for (unsigned int i = 0; i < chain->in_count; i++) {
-		CHECK(guest_owns(&session.guest, &chain->in[i]));
+		CHECK(guest_allows(&session.guest, &chain->in[i], VHOST_ACCESS_WO));
 		in += chain->in[i].iov_len;
 	}
 	CHECK(out == chain->out_bytes && in == chain->in_bytes);
@@ -133,7 +137,10 @@ static void pop(void)
 	if (session.broken)
 		return;
 	ret = rh_ring_pop(&session.ring, session.guest.table, &chain);
-	check_result(ret);
+	if (ret == -EAGAIN)
+		CHECK(guest_lacks(&session.guest, &session.ring.miss));
+	else
+		check_result(ret);
 	CHECK(user_accesses - before <= most);
 	if (ret != 1) {
 		CHECK(ret <= 0);
@@ -305,6 +312,15 @@ static void remap(void)
 	rh_ring_forget(&session.ring);
 }
 
+/* The owner answers a miss, or takes translations back. */
+static void translate(void)
+{
+	u8 how = take8(&session.input);
+
+	if (session.guest.table->iotlb)
+		guest_set_iommu(&session.guest, how);
+}
+
 static void act(void)
 {
 	guest_act(&session.guest);
@@ -336,13 +352,14 @@ static void step(void)
 {
 	static void (*const steps[])(void) = {
 		pop, pop, pop, pop, push, push, push, publish, publish, act, act, act, act, act,
-		act, mark, rewind_to_mark, kicks, arm, arm, resume, remap,
+		act, mark, rewind_to_mark, kicks, arm, arm, translate,
+		resume, remap,
 	};
 	const unsigned long refusals = user_refusals;
 	unsigned int which = take8(&session.input) % (sizeof(steps) / sizeof(steps[0]));
 
 	/* Two that end what has been built up, so rarely. */
-	if (which >= 20 && take8(&session.input) % 8)
+	if (which >= 21 && take8(&session.input) % 8)
 		which = 0;
 	session.meddled = false;
 	keep_areas();
@@ -364,7 +381,7 @@ static unsigned int choose_num(bool packed, u8 choice)
 
 static void start(void)
 {
-	u8 features = take8(&session.input);
+	u8 features = take8(&session.input), more = take8(&session.input);
 	struct rh_ring *ring = &session.ring;
 
 	ring->packed = features & 1;
@@ -373,7 +390,10 @@ static void start(void)
 	ring->indirect = (features & 24) != 24;
 	ring->little_endian = ring->packed || (features & 96) != 96;
 	ring->num = choose_num(ring->packed, take8(&session.input));
+	ring->call_on_empty = !ring->packed && more & 1;
 	guest_init(&session.guest, ring, &session.input);
+	if (more & 2)
+		guest_set_iommu(&session.guest, more);
 	session.held = malloc(ring->num * sizeof(session.held[0]));
 	session.due = malloc(ring->num * sizeof(session.due[0]));
 	CHECK(session.held && session.due);

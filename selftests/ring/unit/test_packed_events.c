@@ -144,6 +144,16 @@ TEST_F(events, device_position_is_that_of_the_next_chain)
 	}
 }
 
+TEST_F(events, with_a_position_disabling_kicks_writes_nothing)
+{
+	unsigned long before;
+
+	self->world.ring.event_idx = true;
+	before = user_accesses;
+	EXPECT_EQ(0, rh_ring_disable_kick(&self->world.ring));
+	EXPECT_EQ(before, user_accesses);
+}
+
 static struct world *current;
 
 /* The driver looks before each write: a position that is valid is the right one. */

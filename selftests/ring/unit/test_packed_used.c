@@ -188,6 +188,18 @@ TEST_F(used, order_is_kept_where_it_was_agreed)
 	EXPECT_EQ(2, self->world.packed[3].len);
 }
 
+/* A driver that offers entries it has not got back overwrites itself, no more. */
+TEST_F(used, more_than_a_round_at_once_keeps_the_position_in_the_ring)
+{
+	for (unsigned int i = 0; i < 5; i++)
+		take(&self->world, NUM / 2, i);
+	for (unsigned int i = 0; i < 5; i++)
+		push(&self->world, i, 1);
+	publish(&self->world);
+	EXPECT_EQ(WRAP | NUM / 2, self->world.ring.used_next);
+	EXPECT_EQ(self->world.ring.avail_next, self->world.ring.used_next);
+}
+
 TEST_F(used, ring_that_is_gone_is_told)
 {
 	take(&self->world, 1, 0);

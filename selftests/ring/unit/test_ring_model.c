@@ -289,7 +289,7 @@ TEST_F_TIMEOUT(model, nothing_is_lost_doubled_or_slept_on, 240)
 			reset(self, variant);
 	}
 	drain(self, variant->in_order);
-	EXPECT_LT(STEPS / 8, self->reaped_before + self->reaped);
+	EXPECT_LT(STEPS / 64, self->reaped_before + self->reaped);
 	TEST_LOG("%lu chains, %lu wraps", self->reaped_before + self->reaped, self->wraps);
 }
 

@@ -89,6 +89,47 @@ TEST_F(race, length_changed_after_the_check_does_not_count)
 	}
 }
 
+static unsigned int turns;
+
+/* A loop that the driver opens after the ring's whole length was walked. */
+static void open_loop(const volatile void *address, size_t size)
+{
+	const bool packed = current->ring.packed;
+
+	if (size < sizeof(struct vring_desc) || turns++ != current->ring.num)
+		return;
+	if (packed)
+		((struct vring_packed_desc *)address)->flags &= ~VRING_DESC_F_NEXT;
+	else
+		((struct vring_desc *)address)->flags &= ~VRING_DESC_F_NEXT;
+}
+
+TEST_F(race, loop_opened_while_it_is_walked_is_no_longer_than_the_ring)
+{
+	for (unsigned int i = 0; i < FUZZ_NUM; i++)
+		world_desc(&self->world, i, WORLD_FIRST, 1, VRING_DESC_F_NEXT, (i + 1) % FUZZ_NUM);
+	world_offer(&self->world, 0);
+	turns = 0;
+	user_access_hook = open_loop;
+	EXPECT_EQ(-EPROTO, world_pop(&self->world));
+	EXPECT_STREQ("reject_chain_length", world_reject(&self->world));
+}
+
+TEST(packed_loop_opened_while_it_is_walked_is_no_longer_than_the_ring)
+{
+	struct world world;
+
+	world_init_packed(&world, FUZZ_NUM);
+	current = &world;
+	for (unsigned int i = 0; i < FUZZ_NUM; i++)
+		world_offer_packed(&world, WORLD_FIRST, 1, VRING_DESC_F_NEXT, 0);
+	turns = 0;
+	user_access_hook = open_loop;
+	EXPECT_EQ(-EPROTO, world_pop(&world));
+	EXPECT_STREQ("reject_chain_length", world_reject(&world));
+	world_exit(&world);
+}
+
 static u64 random_address(void)
 {
 	static const u64 near[] = { 0, WORLD_FIRST, WORLD_SECOND, WORLD_HOLE, ~0ull };

@@ -107,6 +107,10 @@ TEST_F(used, flag_suppresses_calls)
 	self->world.avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
 	publish(&self->world, 1);
 	EXPECT_EQ(0, rh_ring_needs_call(&self->world.ring));
+	/* The other bits are reserved. */
+	self->world.avail->flags = (__virtio16)~VRING_AVAIL_F_NO_INTERRUPT;
+	publish(&self->world, 1);
+	EXPECT_EQ(1, rh_ring_needs_call(&self->world.ring));
 }
 
 TEST_F(used, empty_ring_calls_whatever_the_flag_says)
