@@ -154,31 +154,47 @@ static void init_queue(struct driver *driver, unsigned int index, unsigned int n
 }
 
 /**
- * driver_init() - open a device node, own it and set up everything but the backend
+ * driver_init_fd() - own a device that is open and set up everything but the backend
  * @driver: to fill in
- * @node: path
+ * @fd: of the device, without an owner; driver_exit() closes it
  * @queues: queues to set up
  * @num: ring entries of each
  * @features: to acknowledge
  *
  * No queue runs yet: attach the backend and start them. A failure ends the test.
  */
-void driver_init(struct driver *driver, const char *node, unsigned int queues, unsigned int num,
-		 uint64_t features)
+void driver_init_fd(struct driver *driver, int fd, unsigned int queues, unsigned int num,
+		    uint64_t features)
 {
 	memset(driver, 0, sizeof(*driver));
 	ASSERT_GE(DRIVER_QUEUES_MAX, queues);
 	driver->backend = -1;
 	driver->features = features;
 	driver->queue_count = queues;
-	driver->fd = vhost_open(node);
-	ASSERT_LE(0, driver->fd);
+	driver->fd = fd;
 	ASSERT_EQ(0, vhost_set_owner(driver->fd));
 	ASSERT_EQ(0, vhost_set_features(driver->fd, features));
 	guest_init(&driver->guest);
 	ASSERT_EQ(0, guest_set_mem_table(&driver->guest, driver->fd));
 	for (unsigned int i = 0; i < queues; i++)
 		init_queue(driver, i, num);
+}
+
+/**
+ * driver_init() - open a device node and do as driver_init_fd()
+ * @driver: to fill in
+ * @node: path
+ * @queues: queues to set up
+ * @num: ring entries of each
+ * @features: to acknowledge
+ */
+void driver_init(struct driver *driver, const char *node, unsigned int queues, unsigned int num,
+		 uint64_t features)
+{
+	int fd = vhost_open(node);
+
+	ASSERT_LE(0, fd);
+	driver_init_fd(driver, fd, queues, num, features);
 }
 
 /**

@@ -157,6 +157,8 @@ struct driver_stats {
 /* Set-up. A failure ends the test. */
 void driver_init(struct driver *driver, const char *node, unsigned int queues, unsigned int num,
 		 uint64_t features);
+void driver_init_fd(struct driver *driver, int fd, unsigned int queues, unsigned int num,
+		    uint64_t features);
 void driver_exit(struct driver *driver);
 int driver_set_queue(struct driver_queue *queue);
 void driver_reset_queue(struct driver_queue *queue);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Random ioctls with random arguments from several threads on several
- * descriptors, owned and not owned, for a bounded time. Nothing is expected of
- * the calls; the kernel must stay well, and a device opened afterwards must work.
+ * descriptors, owned and not owned, one of them a device that a driver keeps
+ * busy, for a bounded time. Nothing is expected of the calls; the kernel must stay
+ * well, and each device must work once it is reset and set up again.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -17,10 +18,10 @@
 #include <linux/if_tun.h>
 
 #include "harness.h"
-#include "rig.h"
+#include "../ring/load.h"
 
 #define RING 64
-#define SECONDS 8
+#define SECONDS 6
 #define THREADS 4
 #define DESCRIPTORS 6
 
@@ -29,18 +30,27 @@ FIXTURE(fuzz) {
 	int fds[DESCRIPTORS];
 	int files[4];
 	unsigned char *memory;
+	struct rig rig;
+	struct load load;
 };
-FIXTURE_VARIANT(fuzz) { const char *node; };
-FIXTURE_VARIANT_ADD(fuzz, net) { VHOST_NODE_NET };
-FIXTURE_VARIANT_ADD(fuzz, blk) { VHOST_NODE_BLK };
+FIXTURE_VARIANT(fuzz) { enum rig_flavour flavour; uint64_t features; };
+FIXTURE_VARIANT_ADD(fuzz, net) { RIG_NET_TX, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(fuzz, net_packed) { RIG_NET_RX, DRIVER_PACKED };
+FIXTURE_VARIANT_ADD(fuzz, blk) { RIG_BLK, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(fuzz, blk_packed) { RIG_BLK, DRIVER_PACKED };
 
 FIXTURE_SETUP(fuzz)
 {
 	char name[IFNAMSIZ] = "rh%d";
 
-	net_private_namespace();
-	for (unsigned int i = 0; i < DESCRIPTORS; i++) {
-		self->fds[i] = vhost_open(variant->node);
+	rig_init(&self->rig, variant->flavour, RING, variant->features);
+	rig_start(&self->rig);
+	load_init(&self->load, &self->rig);
+	self->fds[DESCRIPTORS - 1] = self->rig.driver.fd;
+	if (variant->flavour == RIG_BLK)
+		net_private_namespace();
+	for (unsigned int i = 0; i < DESCRIPTORS - 1; i++) {
+		self->fds[i] = vhost_open(rig_node(variant->flavour));
 		ASSERT_LE(0, self->fds[i]);
 		/* One stays without an owner. */
 		if (i)
@@ -59,7 +69,8 @@ FIXTURE_SETUP(fuzz)
 
 FIXTURE_TEARDOWN(fuzz)
 {
-	for (unsigned int i = 0; i < DESCRIPTORS; i++)
+	rig_exit(&self->rig);
+	for (unsigned int i = 0; i < DESCRIPTORS - 1; i++)
 		close(self->fds[i]);
 }
 
@@ -101,6 +112,19 @@ static uint64_t interesting(struct fuzzer *fuzzer)
 	}
 }
 
+/* An address for SET_VRING_ADDR or SET_MEM_TABLE that a call may well accept. */
+static uint64_t good_address(struct fuzzer *fuzzer)
+{
+	FIXTURE_DATA(fuzz) *fixture = fuzzer->fixture;
+	struct driver_queue *queue = &fixture->rig.driver.queues[roll(fuzzer, 2)];
+	const void *places[] = {
+		queue->desc, queue->avail, queue->used, fixture->memory,
+		fixture->rig.driver.guest.regions[roll(fuzzer, GUEST_REGIONS)].user,
+	};
+
+	return (unsigned long)places[roll(fuzzer, sizeof(places) / sizeof(places[0]))];
+}
+
 static int any_file(struct fuzzer *fuzzer)
 {
 	FIXTURE_DATA(fuzz) *fixture = fuzzer->fixture;
@@ -131,11 +155,18 @@ static void fill_argument(struct fuzzer *fuzzer, unsigned long request, void *ar
 	if (request == VHOST_SET_MEM_TABLE) {
 		memory->nregions = roll(fuzzer, 4);
 		memory->padding = 0;
+		memory->regions[0].userspace_addr = good_address(fuzzer);
+		memory->regions[0].memory_size = 4096 << roll(fuzzer, 9);
 		return;
 	}
 	state->index = roll(fuzzer, roll(fuzzer, 16) ? 3 : RAND_MAX);
-	if (request == VHOST_SET_VRING_ADDR)
+	if (request == VHOST_SET_VRING_ADDR) {
 		address->flags = roll(fuzzer, 8) == 0;
+		if (roll(fuzzer, 2))
+			address->desc_user_addr = good_address(fuzzer);
+		address->avail_user_addr = good_address(fuzzer);
+		address->used_user_addr = good_address(fuzzer);
+	}
 	else if (request == VHOST_SET_VRING_NUM)
 		state->num = 1u << roll(fuzzer, 17);
 	else if (request == RINGHOST_SET_VRING_ENABLE)
@@ -144,7 +175,9 @@ static void fill_argument(struct fuzzer *fuzzer, unsigned long request, void *ar
 		file->fd = any_file(fuzzer);
 }
 
-static void call_once(struct fuzzer *fuzzer)
+#define REQUESTS(table) (sizeof(table) / sizeof((table)[0]))
+
+static unsigned long any_request(struct fuzzer *fuzzer)
 {
 	static const unsigned long requests[] = {
 		VHOST_SET_FEATURES, VHOST_GET_FEATURES, VHOST_SET_OWNER, VHOST_RESET_OWNER,
@@ -156,19 +189,36 @@ static void call_once(struct fuzzer *fuzzer)
 		RINGHOST_GET_VRING_STATS, RINGHOST_SET_VRING_ENABLE, RINGHOST_SET_VRING_ENABLE,
 		RINGHOST_BLK_SET_DISK, RINGHOST_BLK_GET_LIMITS, VHOST_SET_LOG_BASE,
 		VHOST_SET_LOG_FD, VHOST_SET_VRING_ENDIAN, VHOST_SET_VRING_BUSYLOOP_TIMEOUT,
+		VHOST_GET_FEATURES_ARRAY, VHOST_SET_FEATURES_ARRAY, VHOST_NEW_WORKER,
+		VHOST_FREE_WORKER, VHOST_ATTACH_VRING_WORKER, VHOST_GET_VRING_WORKER,
+		VHOST_SET_FORK_FROM_OWNER, VHOST_GET_FORK_FROM_OWNER,
 	};
-	unsigned long request = requests[roll(fuzzer, sizeof(requests) / sizeof(requests[0]))];
+
+	switch (roll(fuzzer, 32)) {
+	case 0:	/* Sizes and directions that nobody defined. */
+		return requests[roll(fuzzer, REQUESTS(requests))] ^ 1ul << roll(fuzzer, 32);
+	case 1:
+		return _IOC(roll(fuzzer, 4), roll(fuzzer, 2) ? VHOST_VIRTIO : RINGHOST_IOC_MAGIC,
+			    roll(fuzzer, 256), roll(fuzzer, 64));
+	default:
+		return requests[roll(fuzzer, REQUESTS(requests))];
+	}
+}
+
+static void call_once(struct fuzzer *fuzzer)
+{
+	unsigned long request = any_request(fuzzer);
 	int fd = fuzzer->fixture->fds[roll(fuzzer, DESCRIPTORS)];
 	uint64_t argument[64 + 8];
 
-	/* Sizes and directions that nobody defined. */
-	if (roll(fuzzer, 32) == 0)
-		request ^= 1ul << roll(fuzzer, 32);
 	fill_argument(fuzzer, request, argument);
 	if (roll(fuzzer, 32) == 0)
 		ioctl(fd, request, interesting(fuzzer));
 	else
 		ioctl(fd, request, argument);
+	/* What the owner of a vIOMMU says. */
+	if (roll(fuzzer, 32) == 0 && write(fd, argument, roll(fuzzer, sizeof(argument))) < 0)
+		argument[0] = 0;
 	if (roll(fuzzer, 8) == 0)
 		eventfd_write(fuzzer->fixture->files[0], 1);
 	/* The rings, wherever they are now, change too. */
@@ -185,29 +235,43 @@ static void *fuzz_main(void *context)
 	return NULL;
 }
 
-static void expect_works(enum rig_flavour flavour)
+/* Whatever state it was left in; closes it. */
+static void expect_works(enum rig_flavour flavour, int fd)
 {
-	struct rig rig;
+	char name[IFNAMSIZ] = "rh%d";
+	struct driver driver;
 
-	rig_init(&rig, flavour, RING, DRIVER_FEATURES);
-	rig_start(&rig);
-	EXPECT_EQ(0, rig_works(&rig, rig.queue));
-	EXPECT_EQ(0, rig_works(&rig, rig.neighbour));
-	rig_exit(&rig);
+	vhost_reset_owner(fd);
+	driver_init_fd(&driver, fd, 2, RING, DRIVER_FEATURES);
+	driver.backend = flavour == RIG_BLK ? blk_image(1 << 20) : net_open_tap(name, 0);
+	if (flavour == RIG_BLK) {
+		ASSERT_EQ(0, vhost_blk_set_disk(fd, driver.backend, 0, NULL));
+		blk_start(&driver);
+	} else {
+		net_set_up(name);
+		net_start(&driver);
+	}
+	for (unsigned int i = 0; i < 2; i++)
+		EXPECT_EQ(0, flavour == RIG_BLK ? blk_works(&driver.queues[i]) :
+						  net_works(&driver.queues[i], name));
+	driver_exit(&driver);
 }
 
-TEST_F_TIMEOUT(fuzz, random_calls_leave_the_kernel_well, 60)
+TEST_F_TIMEOUT(fuzz, random_calls_leave_devices_that_work_after_a_reset, 60)
 {
 	struct fuzzer fuzzers[THREADS];
 	pthread_t threads[THREADS];
 
+	load_start(&self->load);
 	for (unsigned int i = 0; i < THREADS; i++) {
 		fuzzers[i] = (struct fuzzer){ self, self->seed + i, time(NULL) + SECONDS };
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, fuzz_main, &fuzzers[i]));
 	}
 	for (unsigned int i = 0; i < THREADS; i++)
 		ASSERT_EQ(0, pthread_join(threads[i], NULL));
-	expect_works(strcmp(variant->node, VHOST_NODE_BLK) ? RIG_NET_TX : RIG_BLK);
+	load_stop(&self->load);
+	for (unsigned int i = 0; i < DESCRIPTORS; i++)
+		expect_works(variant->flavour, self->fds[i]);
 }
 
 TEST_HARNESS_MAIN
