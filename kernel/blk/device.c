@@ -142,6 +142,28 @@ static long blk_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	return rh_dev_ioctl(&blk->dev, cmd, arg);
 }
 
+static ssize_t blk_read(struct file *file, char __user *to, size_t count, loff_t *position)
+{
+	struct rh_blk_dev *blk = file->private_data;
+
+	return rh_dev_read(&blk->dev, file, to, count);
+}
+
+static ssize_t blk_write(struct file *file, const char __user *from, size_t count,
+			 loff_t *position)
+{
+	struct rh_blk_dev *blk = file->private_data;
+
+	return rh_dev_write(&blk->dev, from, count);
+}
+
+static __poll_t blk_poll(struct file *file, poll_table *table)
+{
+	struct rh_blk_dev *blk = file->private_data;
+
+	return rh_dev_poll(&blk->dev, file, table);
+}
+
 static void blk_show_fdinfo(struct seq_file *seq, struct file *file)
 {
 	struct rh_blk_dev *blk = file->private_data;
@@ -155,6 +177,9 @@ const struct file_operations rh_blk_fops = {
 	.release = blk_release,
 	.unlocked_ioctl = blk_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.read = blk_read,
+	.write = blk_write,
+	.poll = blk_poll,
 	.llseek = noop_llseek,
 	.show_fdinfo = blk_show_fdinfo,
 };

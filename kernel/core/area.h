@@ -12,18 +12,22 @@
 #include <linux/errno.h>
 #include <linux/types.h>
 #include <linux/uaccess.h>
+#include <linux/uio.h>
 
 struct mm_struct;
 struct page;
 
 /**
  * struct rh_area - a range of the owner's memory
- * @user: its first byte
+ * @address: its first byte as the owner has given it; with a vIOMMU one of the vIOMMU's
+ *	addresses
+ * @user: its first byte; NULL with a vIOMMU: not known, or in more pieces than one
  * @map: the same byte in a kernel mapping; NULL: reached by user copies
  * @pages: the pinned pages behind @map
  * @page_count: their number
  */
 struct rh_area {
+	u64 address;
 	void __user *user;
 	void *map;
 	struct page **pages;
@@ -68,6 +72,8 @@ static inline int rh_area_write(const struct rh_area *area, size_t offset, const
 }
 
 int rh_area_map(struct rh_area *area, struct mm_struct *mm, size_t bytes);
+int rh_area_map_ranges(struct rh_area *area, struct mm_struct *mm, const struct iovec *ranges,
+		       unsigned int count);
 void rh_area_unmap(struct rh_area *area, struct mm_struct *mm);
 
 #endif /* RH_AREA_H */

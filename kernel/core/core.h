@@ -28,6 +28,7 @@
 #include "memory.h"
 #include "pool.h"
 #include "ring.h"
+#include "viommu.h"
 #include "worker.h"
 
 /* What the core does for every backend; a backend offers these and its own. */
@@ -37,7 +38,8 @@
 			  BIT_ULL(VIRTIO_F_RING_PACKED) | \
 			  BIT_ULL(VIRTIO_F_IN_ORDER) | \
 			  BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) | \
-			  BIT_ULL(VIRTIO_F_RING_RESET))
+			  BIT_ULL(VIRTIO_F_RING_RESET) | \
+			  BIT_ULL(VIRTIO_F_ACCESS_PLATFORM))
 
 struct eventfd_ctx;
 struct rh_dev;
@@ -89,6 +91,7 @@ struct rh_dev_ops {
  *	stable while any queue runs.
  * @memory: the guest's memory table; under @lock; each running queue has its own pointer
  * @pool: the worker threads; under @lock
+ * @viommu: what the owner has told of its vIOMMU
  * @features: acknowledged feature bits; written under @lock and every queue's lock
  */
 struct rh_dev {
@@ -100,6 +103,7 @@ struct rh_dev {
 	struct mm_struct *mm;
 	struct rh_memory *memory;
 	struct rh_pool pool;
+	struct rh_viommu viommu;
 	u64 features;
 };
 
@@ -111,6 +115,12 @@ long rh_dev_ioctl(struct rh_dev *dev, unsigned int cmd, unsigned long arg);
 /* ---- stats.c: what fdinfo shows ---- */
 
 void rh_dev_show_stats(struct seq_file *seq, struct rh_dev *dev);
+
+/* ---- viommu.c, miss.c: the node's read, write and poll ---- */
+
+ssize_t rh_dev_write(struct rh_dev *dev, const char __user *from, size_t count);
+ssize_t rh_dev_read(struct rh_dev *dev, struct file *file, char __user *to, size_t count);
+__poll_t rh_dev_poll(struct rh_dev *dev, struct file *file, poll_table *table);
 
 /* ---- queue.c: one virtqueue, its eventfds, start and stop ---- */
 
@@ -136,6 +146,11 @@ enum rh_queue_state {
  * @state: written under @lock
  * @ring: the ring itself; under @lock
  * @memory: the memory table in force; under @lock
+ * @iotlb: what addresses mean instead while there is a vIOMMU, else NULL; under @lock
+ * @paused: the vIOMMU has not told where the ring is, or takes that back: no pops; under @lock
+ * @begun: the ring has taken up its position since the start; under @lock
+ * @miss: the translation that is asked for; written under @lock and viommu.lock
+ * @miss_state: whether one is; under viommu.lock
  * @features: the feature bits in force; under @lock
  * @inflight: chains popped and not yet pushed; under @lock
  * @drained: woken when @inflight falls to 0
@@ -158,6 +173,11 @@ struct rh_queue {
 	enum rh_queue_state state;
 	struct rh_ring ring;
 	struct rh_memory *memory;
+	const struct rh_memory *iotlb;
+	bool paused;
+	bool begun;
+	struct rh_miss miss;
+	enum rh_miss_state miss_state;
 	u64 features;
 	unsigned int inflight;
 	wait_queue_head_t drained;

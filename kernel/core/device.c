@@ -40,6 +40,8 @@ static void dev_reset(struct rh_dev *dev)
 	stop_all(dev);
 	if (dev->ops->reset)
 		dev->ops->reset(dev);
+	rh_viommu_free(dev);
+	rh_miss_set_v2(dev, false);
 	/* Completions that a stop overtook; pairs with rh_queue_complete(). */
 	synchronize_rcu();
 	for (i = 0; i < dev->queue_count; i++)
@@ -61,6 +63,29 @@ static void set_features(struct rh_dev *dev, u64 features)
 		rh_queue_set_features(dev->queues[i], features);
 }
 
+/**
+ * rh_dev_is_owner - whether the caller is a thread of the process that owns the device
+ * @dev: the device; its lock is held
+ */
+bool rh_dev_is_owner(const struct rh_dev *dev)
+{
+	return dev->mm && dev->mm == current->mm;
+}
+
+/* Only the owner switches a vIOMMU on or off: that puts rings in place. */
+static int change_features(struct rh_dev *dev, u64 features)
+{
+	int err;
+
+	if (((features | dev->features) & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM)) && dev->mm &&
+	    !rh_dev_is_owner(dev))
+		return -EPERM;
+	err = rh_viommu_set(dev, features & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM));
+	if (!err)
+		set_features(dev, features);
+	return err;
+}
+
 static long get_features_ioctl(struct rh_dev *dev, void __user *argument)
 {
 	return put_user(dev->ops->features, (u64 __user *)argument);
@@ -74,8 +99,7 @@ static long set_features_ioctl(struct rh_dev *dev, void __user *argument)
 		return -EFAULT;
 	if (features & ~dev->ops->features)
 		return -EOPNOTSUPP;
-	set_features(dev, features);
-	return 0;
+	return change_features(dev, features);
 }
 
 /*
@@ -116,14 +140,14 @@ static long set_features_array_ioctl(struct rh_dev *dev, void __user *argument)
 			return -EOPNOTSUPP;
 		features |= word;
 	}
-	set_features(dev, features);
-	return 0;
+	return change_features(dev, features);
 }
 
-/* No backend feature exists yet; asking and setting none is how clients begin. */
+#define BACKEND_FEATURES BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2)
+
 static long get_backend_features_ioctl(struct rh_dev *dev, void __user *argument)
 {
-	return put_user((u64)0, (u64 __user *)argument);
+	return put_user((u64)BACKEND_FEATURES, (u64 __user *)argument);
 }
 
 static long set_backend_features_ioctl(struct rh_dev *dev, void __user *argument)
@@ -132,7 +156,10 @@ static long set_backend_features_ioctl(struct rh_dev *dev, void __user *argument
 
 	if (get_user(features, (u64 __user *)argument))
 		return -EFAULT;
-	return features ? -EOPNOTSUPP : 0;
+	if (features & ~BACKEND_FEATURES)
+		return -EOPNOTSUPP;
+	rh_miss_set_v2(dev, features & BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2));
+	return 0;
 }
 
 static long set_owner_ioctl(struct rh_dev *dev, void __user *argument)
@@ -188,11 +215,6 @@ static const struct rh_dev_ioctl *find_ioctl(const struct rh_dev_ioctl *table, u
 	return NULL;
 }
 
-static bool is_owner(const struct rh_dev *dev)
-{
-	return dev->mm && dev->mm == current->mm;
-}
-
 /* Only starts and stops, which dev->lock excludes, change what is asked for here. */
 static bool any_queue_runs(const struct rh_dev *dev)
 {
@@ -222,7 +244,7 @@ static long ioctl_locked(struct rh_dev *dev, unsigned int cmd, void __user *argu
 	const struct rh_dev_ioctl *ioctl;
 
 	ioctl = find_ioctl(dev_ioctls, cmd) ?: find_ioctl(dev->ops->dev_ioctls, cmd);
-	if (!(ioctl && ioctl->who == RH_IOCTL_ANYONE) && !is_owner(dev))
+	if (!(ioctl && ioctl->who == RH_IOCTL_ANYONE) && !rh_dev_is_owner(dev))
 		return -EPERM;
 	if (!ioctl)
 		return rh_vring_ioctl(dev, cmd, argument);
@@ -266,6 +288,7 @@ void rh_dev_init(struct rh_dev *dev, const struct rh_dev_ops *ops,
 	dev->queues = queues;
 	dev->queue_count = queue_count;
 	mutex_init(&dev->lock);
+	rh_viommu_init(dev);
 	for (i = 0; i < queue_count; i++)
 		rh_queue_init(queues[i], dev, i);
 	set_features(dev, 0);

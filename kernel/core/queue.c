@@ -11,9 +11,10 @@
  *	   |              BROKEN --------------------------+
  *	   +-----------------------------------------------+
  *
- * Start and stop run in the owner's ioctls, or the last close, under dev->lock. All
- * else runs in the worker with the queue's lock held, except the two ways to wake it,
- * which come from any context: a kick, and rh_queue_wake().
+ * With a vIOMMU a running queue may be paused (place.c). Start and stop run in the owner's
+ * ioctls, or the last close, under dev->lock. All else runs in the worker with the queue's
+ * lock held, except the two ways to wake it, which come from any context: a kick, and
+ * rh_queue_wake().
  */
 #include <linux/eventfd.h>
 #include <linux/export.h>
@@ -80,8 +81,13 @@ void rh_queue_lock(struct rh_queue *queue)
 	mutex_lock(&queue->lock);
 }
 
-/* As rh_queue_lock(), for what is in flight. */
-static void wait_until_drained(struct rh_queue *queue)
+/**
+ * rh_queue_drain - wait until nothing is in flight
+ * @queue: a queue that pops no more, and has been woken
+ *
+ * As rh_queue_lock() does.
+ */
+void rh_queue_drain(struct rh_queue *queue)
 {
 	/* The worker wakes us, with the lock held, after inflight has fallen to 0. */
 	if (!wait_event_killable(queue->drained, !READ_ONCE(queue->inflight)))
@@ -101,8 +107,16 @@ static void queue_break(struct rh_queue *queue)
 		rh_compat_eventfd_signal(queue->error);
 }
 
-/* A stopping or broken queue's ring may be gone; that matters only to one that still runs. */
-static bool ring_failed(struct rh_queue *queue, int err)
+/**
+ * rh_queue_failed - break a queue whose ring could not be used
+ * @queue: the queue; its lock is held
+ * @err: negative if so; ring.reject says why
+ *
+ * A stopping or broken queue's ring may be gone; that matters only to one that still runs.
+ *
+ * Return: whether it failed.
+ */
+bool rh_queue_failed(struct rh_queue *queue, int err)
 {
 	if (likely(err >= 0))
 		return false;
@@ -116,9 +130,11 @@ static bool ring_failed(struct rh_queue *queue, int err)
  * @queue: the queue
  * @chain: receives the chain; its arrays are valid until the next pop
  *
- * A content that is refused breaks the queue.
+ * A content that is refused breaks the queue. With a vIOMMU -EAGAIN means that the owner
+ * has been asked for a translation; the queue is woken when it has answered.
  *
- * Return: 1 with a chain, 0 if there is none, negative if the queue is broken.
+ * Return: 1 with a chain, 0 if there is none, -EAGAIN, other negative values: the queue is
+ * broken.
  */
 int rh_queue_pop(struct rh_queue *queue, struct rh_chain *chain)
 {
@@ -127,8 +143,12 @@ int rh_queue_pop(struct rh_queue *queue, struct rh_chain *chain)
 	lockdep_assert_held(&queue->lock);
 	if (!rh_queue_is_running(queue))
 		return -ESHUTDOWN;
-	ret = rh_ring_pop(&queue->ring, queue->memory, chain);
-	if (ring_failed(queue, ret) || !ret)
+	ret = rh_ring_pop(&queue->ring, queue->iotlb ?: queue->memory, chain);
+	if (ret == -EAGAIN) {
+		rh_miss_note(queue);
+		return ret;
+	}
+	if (rh_queue_failed(queue, ret) || !ret)
 		return ret;
 	queue->inflight++;
 	rh_queue_count(queue, DESCRIPTORS, chain->descriptors);
@@ -177,7 +197,7 @@ void rh_queue_push(struct rh_queue *queue, u16 head, u32 written)
 	rh_queue_count(queue, CHAINS, 1);
 	rh_queue_count(queue, BYTES_WRITTEN, written);
 	trace_rh_push(queue, head, written);
-	ring_failed(queue, rh_ring_push(&queue->ring, head, written));
+	rh_queue_failed(queue, rh_ring_push(&queue->ring, head, written));
 }
 EXPORT_SYMBOL_GPL(rh_queue_push);
 
@@ -206,12 +226,12 @@ void rh_queue_publish(struct rh_queue *queue)
 	lockdep_assert_held(&queue->lock);
 	if (!rh_ring_has_unpublished(&queue->ring))
 		return;
-	if (ring_failed(queue, rh_ring_publish(&queue->ring)))
+	if (rh_queue_failed(queue, rh_ring_publish(&queue->ring)))
 		return;
 	rh_queue_count(queue, PUBLISHES, 1);
 	trace_rh_publish(queue, outstanding - queue->ring.outstanding);
 	ret = rh_ring_needs_call(&queue->ring);
-	if (!ring_failed(queue, ret))
+	if (!rh_queue_failed(queue, ret))
 		call_driver(queue, ret);
 }
 EXPORT_SYMBOL_GPL(rh_queue_publish);
@@ -223,7 +243,7 @@ EXPORT_SYMBOL_GPL(rh_queue_publish);
 void rh_queue_disable_kick(struct rh_queue *queue)
 {
 	lockdep_assert_held(&queue->lock);
-	ring_failed(queue, rh_ring_disable_kick(&queue->ring));
+	rh_queue_failed(queue, rh_ring_disable_kick(&queue->ring));
 }
 EXPORT_SYMBOL_GPL(rh_queue_disable_kick);
 
@@ -239,7 +259,7 @@ bool rh_queue_enable_kick(struct rh_queue *queue)
 
 	lockdep_assert_held(&queue->lock);
 	ret = rh_ring_enable_kick(&queue->ring);
-	return !ring_failed(queue, ret) && ret;
+	return !rh_queue_failed(queue, ret) && ret;
 }
 EXPORT_SYMBOL_GPL(rh_queue_enable_kick);
 
@@ -262,7 +282,7 @@ static void queue_run(struct rh_work *work)
 	mutex_lock(&queue->lock);
 	if (queue->state != RH_QUEUE_STOPPED && ops->reap)
 		ops->reap(queue);
-	if (rh_queue_is_running(queue) && process(queue)) {
+	if (rh_queue_is_running(queue) && !queue->paused && process(queue)) {
 		rh_queue_count(queue, REQUEUES, 1);
 		rh_queue_wake(queue);
 	}
@@ -300,43 +320,6 @@ static void release_ring(struct rh_queue *queue)
 	rh_ring_free(&queue->ring);
 }
 
-/* Mapped if that is allowed; it works without. */
-static void map_ring(struct rh_queue *queue)
-{
-	const struct rh_ring *ring = &queue->ring;
-
-	if (rh_ring_map(&queue->ring, queue->dev->mm)) {
-		rh_queue_count(queue, STARTS_UNMAPPED, 1);
-		return;
-	}
-	rh_queue_count(queue, STARTS_MAPPED, 1);
-	rh_queue_count(queue, PINS, ring->desc.page_count + ring->driver.page_count +
-				    ring->device.page_count);
-}
-
-/**
- * rh_queue_move_ring - put the ring's areas elsewhere
- * @queue: the queue, in any state; its lock is held, the caller is the owner
- * @at: has the new areas, unmapped
- *
- * A running queue goes on there at the same position.
- */
-void rh_queue_move_ring(struct rh_queue *queue, const struct rh_ring *at)
-{
-	struct rh_ring *ring = &queue->ring;
-
-	lockdep_assert_held(&queue->lock);
-	rh_ring_unmap(ring, queue->dev->mm);
-	ring->desc = at->desc;
-	ring->driver = at->driver;
-	ring->device = at->device;
-	if (queue->state == RH_QUEUE_STOPPED)
-		return;
-	map_ring(queue);
-	rh_ring_forget(ring);
-	rh_queue_wake(queue);
-}
-
 static int prepare_ring(struct rh_queue *queue)
 {
 	int err;
@@ -344,11 +327,16 @@ static int prepare_ring(struct rh_queue *queue)
 	err = rh_ring_alloc(&queue->ring);
 	if (err)
 		return err;
-	map_ring(queue);
-	err = rh_ring_resume(&queue->ring);
+	err = rh_queue_begin(queue);
 	if (err)
 		release_ring(queue);
 	return err;
+}
+
+/* Whether the ring has a size, and addresses that can be the owner's; a vIOMMU's may be any. */
+static bool ring_is_set(const struct rh_queue *queue)
+{
+	return queue->iotlb ? queue->ring.num : rh_ring_addresses_ok(&queue->ring);
 }
 
 static int queue_start_locked(struct rh_queue *queue)
@@ -361,7 +349,7 @@ static int queue_start_locked(struct rh_queue *queue)
 	/* The format is what was negotiated when the queue starts, for as long as it runs. */
 	queue->ring.packed = rh_queue_has_feature(queue, VIRTIO_F_RING_PACKED);
 	queue->ring.in_order = rh_queue_has_feature(queue, VIRTIO_F_IN_ORDER);
-	if (!queue->memory || !rh_ring_addresses_ok(&queue->ring))
+	if (!queue->memory || !ring_is_set(queue))
 		return -EFAULT;
 	if (!rh_ring_base_ok(&queue->ring))
 		return -EINVAL;
@@ -377,6 +365,7 @@ static int queue_start_locked(struct rh_queue *queue)
 	}
 	queue->state = RH_QUEUE_RUNNING;
 	rh_kick_start(queue);
+	rh_queue_go_on(queue);
 	return 0;
 }
 
@@ -420,13 +409,17 @@ void rh_queue_stop(struct rh_queue *queue)
 	mutex_unlock(&queue->lock);
 
 	rh_queue_wake(queue);
-	wait_until_drained(queue);
+	rh_queue_drain(queue);
 
 	rh_queue_lock(queue);
 	if (queue->dev->ops->stop)
 		queue->dev->ops->stop(queue);
-	queue->ring.base = rh_ring_get_base(&queue->ring);
-	queue->ring.base_given = true;
+	if (queue->begun) {
+		queue->ring.base = rh_ring_get_base(&queue->ring);
+		queue->ring.base_given = true;
+	}
+	queue->begun = false;
+	rh_miss_drop(queue);
 	release_ring(queue);
 	queue->state = RH_QUEUE_STOPPED;
 	mutex_unlock(&queue->lock);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What device.c and vring.c need of queue.c, kick.c and stats.c beyond the public face.
+ * What the core's files need of queue.c, place.c, kick.c and stats.c beyond the public face.
  */
 #ifndef RH_QUEUE_H
 #define RH_QUEUE_H
@@ -10,8 +10,22 @@
 void rh_queue_init(struct rh_queue *queue, struct rh_dev *dev, unsigned int index);
 void rh_queue_reset(struct rh_queue *queue);
 void rh_queue_lock(struct rh_queue *queue);
-void rh_queue_move_ring(struct rh_queue *queue, const struct rh_ring *at);
+void rh_queue_drain(struct rh_queue *queue);
+bool rh_queue_failed(struct rh_queue *queue, int err);
 void rh_queue_set_features(struct rh_queue *queue, u64 features);
+
+/* ---- device.c ---- */
+
+bool rh_dev_is_owner(const struct rh_dev *dev);
+
+/* ---- place.c ---- */
+
+int rh_queue_begin(struct rh_queue *queue);
+void rh_queue_go_on(struct rh_queue *queue);
+void rh_queue_move_ring(struct rh_queue *queue, const struct rh_ring *at);
+void rh_queue_change_iotlb(struct rh_queue *queue, const struct rh_memory *iotlb, u64 start,
+			   u64 last);
+void rh_queue_set_iotlb(struct rh_queue *queue, const struct rh_memory *iotlb);
 
 /* ---- kick.c ---- */
 

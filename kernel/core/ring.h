@@ -202,6 +202,13 @@ int rh_ring_needs_call(struct rh_ring *ring);
 int rh_ring_disable_kick(struct rh_ring *ring);
 int rh_ring_enable_kick(struct rh_ring *ring);
 
+/* ---- locate.c ---- */
+
+int rh_ring_place(struct rh_ring *ring, const struct rh_memory *iotlb, struct mm_struct *mm);
+void rh_ring_place_as_given(struct rh_ring *ring);
+void rh_ring_displace(struct rh_ring *ring, struct mm_struct *mm);
+bool rh_ring_touches(struct rh_ring *ring, u64 start, u64 last);
+
 /* Whether rh_ring_publish() has anything to do. */
 static inline bool rh_ring_has_unpublished(const struct rh_ring *ring)
 {

@@ -33,9 +33,10 @@ static struct rh_ring ring_at(const struct rh_ring *ring, const struct vhost_vri
 {
 	struct rh_ring at = { .num = ring->num, .packed = ring->packed };
 
-	at.desc.user = u64_to_user_ptr(address->desc_user_addr);
-	at.driver.user = u64_to_user_ptr(address->avail_user_addr);
-	at.device.user = u64_to_user_ptr(address->used_user_addr);
+	at.desc.address = address->desc_user_addr;
+	at.driver.address = address->avail_user_addr;
+	at.device.address = address->used_user_addr;
+	rh_ring_place_as_given(&at);
 	return at;
 }
 
@@ -51,7 +52,7 @@ static long set_addr(struct rh_queue *queue, union rh_vring_argument *arg)
 	    !IS_ALIGNED(address->used_user_addr, VRING_USED_ALIGN_SIZE))
 		return -EINVAL;
 	at = ring_at(&queue->ring, address);
-	if (queue->state != RH_QUEUE_STOPPED && !rh_ring_addresses_ok(&at))
+	if (queue->state != RH_QUEUE_STOPPED && !queue->iotlb && !rh_ring_addresses_ok(&at))
 		return -EINVAL;
 	rh_queue_move_ring(queue, &at);
 	return 0;
@@ -68,8 +69,7 @@ static long set_base(struct rh_queue *queue, union rh_vring_argument *arg)
 
 static long get_base(struct rh_queue *queue, union rh_vring_argument *arg)
 {
-	arg->state.num = queue->state == RH_QUEUE_STOPPED ? queue->ring.base :
-							    rh_ring_get_base(&queue->ring);
+	arg->state.num = queue->begun ? rh_ring_get_base(&queue->ring) : queue->ring.base;
 	return 0;
 }
 

@@ -155,6 +155,28 @@ static long net_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	return rh_dev_ioctl(&net->dev, cmd, arg);
 }
 
+static ssize_t net_read(struct file *file, char __user *to, size_t count, loff_t *position)
+{
+	struct rh_net_dev *net = file->private_data;
+
+	return rh_dev_read(&net->dev, file, to, count);
+}
+
+static ssize_t net_write(struct file *file, const char __user *from, size_t count,
+			 loff_t *position)
+{
+	struct rh_net_dev *net = file->private_data;
+
+	return rh_dev_write(&net->dev, from, count);
+}
+
+static __poll_t net_poll(struct file *file, poll_table *table)
+{
+	struct rh_net_dev *net = file->private_data;
+
+	return rh_dev_poll(&net->dev, file, table);
+}
+
 static void net_show_fdinfo(struct seq_file *seq, struct file *file)
 {
 	struct rh_net_dev *net = file->private_data;
@@ -168,6 +190,9 @@ const struct file_operations rh_net_fops = {
 	.release = net_release,
 	.unlocked_ioctl = net_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.read = net_read,
+	.write = net_write,
+	.poll = net_poll,
 	.llseek = noop_llseek,
 	.show_fdinfo = net_show_fdinfo,
 };

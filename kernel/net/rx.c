@@ -6,8 +6,8 @@
  *	driver's buffers as it needs, write header and data, hand them back -> publish
  *	the batch at once
  *
- * It sleeps for one of two reasons and waits for that one only, so neither can keep
- * the other awake:
+ * It sleeps for one of two reasons (with a vIOMMU the core adds a third, a translation that
+ * is missing) and waits for that one only, so neither can keep the other awake:
  *	no packet	kicks stay disabled; the port wakes the queue
  *	no buffer	kicks are enabled; the packets wait in the batch and, behind it, in
  *			the port, which is asked for no more
@@ -106,8 +106,8 @@ static int give_up(struct rh_net_dev *net)
 }
 
 /*
- * Pop chains with room for @length bytes. Errors: EAGAIN the driver offers too few now,
- * EMSGSIZE it could never offer enough, others: the queue broke. None leaves a chain
+ * Pop chains with room for @length bytes. Errors: ENOBUFS the driver offers too few now,
+ * EMSGSIZE it could never offer enough, others as rh_queue_pop(). None leaves a chain
  * popped.
  */
 static int gather(struct rh_net_dev *net, size_t length, struct rh_net_budget *budget)
@@ -131,7 +131,7 @@ static int gather(struct rh_net_dev *net, size_t length, struct rh_net_budget *b
 		rh_net_budget_charge(budget, 1, 0);
 		if (ret <= 0) {
 			put_back(net);
-			return ret ?: -EAGAIN;
+			return ret ?: -ENOBUFS;
 		}
 		if (!add_chain(net, &chain, length - rx->room)) {
 			rh_queue_rewind(queue, before);
@@ -181,7 +181,7 @@ static int drop(struct rh_net_dev *net, struct sk_buff *skb)
 /*
  * Deliver one packet, or drop and count it when it cannot be delivered ever: too large,
  * not expressible, or into memory that the owner unmapped (the buffers go back, as
- * with vhost-net). Errors keep the packet: EAGAIN no buffers, others: the queue broke.
+ * with vhost-net). Errors keep the packet: ENOBUFS no buffers, others as rh_queue_pop().
  */
 static int deliver(struct rh_net_dev *net, struct sk_buff *skb, struct rh_net_budget *budget)
 {
@@ -239,7 +239,7 @@ bool rh_rx_process(struct rh_net_dev *net)
 		err = deliver_batch(net, &budget);
 		if (!err)
 			continue;
-		if (err != -EAGAIN || !rh_queue_enable_kick(queue))
+		if (err != -ENOBUFS || !rh_queue_enable_kick(queue))
 			return false;
 		/* Buffers came while kicks were off. */
 		rh_queue_disable_kick(queue);

@@ -115,6 +115,14 @@ uint32_t driver_base(const struct driver_queue *queue)
 	return driver_is_packed(queue) ? position | position << 16 : position;
 }
 
+/* What SET_VRING_ADDR wants to hear: with a vIOMMU the guest's address. */
+static const void *ring_address(const struct driver_queue *queue, const void *area)
+{
+	if (!driver_has_feature(queue, VIRTIO_F_ACCESS_PLATFORM))
+		return area;
+	return (const void *)(uintptr_t)guest_address(&queue->driver->guest, area);
+}
+
 /**
  * driver_set_queue() - tell the device about a queue's ring and eventfds
  * @queue: a queue that is stopped; goes on behind the last chain reaped
@@ -129,8 +137,9 @@ int driver_set_queue(struct driver_queue *queue)
 	if (!error)
 		error = vhost_set_vring_base(fd, queue->index, driver_base(queue));
 	if (!error)
-		error = vhost_set_vring_addr(fd, queue->index, queue->desc, queue->avail,
-					     queue->used);
+		error = vhost_set_vring_addr(fd, queue->index, ring_address(queue, queue->desc),
+					     ring_address(queue, queue->avail),
+					     ring_address(queue, queue->used));
 	if (!error)
 		error = vhost_set_vring_kick(fd, queue->index, queue->kick);
 	if (!error)

@@ -14,6 +14,17 @@ int rh_area_map(struct rh_area *area, struct mm_struct *mm, size_t bytes)
 	return 0;
 }
 
+/* Only what is in one piece can be its own mapping. */
+int rh_area_map_ranges(struct rh_area *area, struct mm_struct *mm, const struct iovec *ranges,
+		       unsigned int count)
+{
+	(void)mm;
+	if (count != 1)
+		return -EINVAL;
+	area->map = ranges->iov_base;
+	return 0;
+}
+
 void rh_area_unmap(struct rh_area *area, struct mm_struct *mm)
 {
 	(void)mm;
