@@ -163,6 +163,31 @@ TEST_F(table, regions_that_wrap_or_are_empty_are_refused)
 	EXPECT_EQ(-EINVAL, alloc_error(self->user));
 }
 
+TEST_F(table, empty_region_at_address_0_is_not_all_of_memory)
+{
+	self->user->nregions = 0;
+	describe(self->user, 0, 0, 0, USER_BASE);
+	EXPECT_EQ(-EINVAL, alloc_error(self->user));
+}
+
+/* Only a vIOMMU's table can have such a region: its size is no 64-bit number. */
+TEST_F(table, region_of_all_addresses_works)
+{
+	struct rh_region *region = &self->memory->regions[0];
+
+	self->memory->count = 1;
+	region->start = 0;
+	region->last = ~0ull;
+	region->user = 0;
+	for (unsigned int hint = 0; hint < 2; hint++) {
+		self->hint = hint;
+		ASSERT_EQ(1, TRANSLATE(0, 0x1000, 8));
+		EXPECT_EQ(0x1000, self->iov[0].iov_len);
+	}
+	ASSERT_EQ(1, TRANSLATE(~0ull, 1, 8));
+	EXPECT_EQ(1, self->iov[0].iov_len);
+}
+
 TEST_F(table, regions_outside_the_process_are_refused)
 {
 	describe(self->user, 0, 0x7000, 0x1000, TASK_SIZE - 0xfff);

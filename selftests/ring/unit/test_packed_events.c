@@ -51,6 +51,12 @@ TEST_F(events, flags_enable_and_disable_calls)
 	EXPECT_EQ(1, use(&self->world, 1, 1));
 }
 
+TEST_F(events, flags_disable_the_first_call_too)
+{
+	self->world.driver_event->flags = VRING_PACKED_EVENT_FLAG_DISABLE;
+	EXPECT_EQ(0, use(&self->world, 1, 1));
+}
+
 TEST_F(events, flags_enable_and_disable_calls_with_an_event_index_too)
 {
 	self->world.ring.event_idx = true;

@@ -74,6 +74,7 @@ TEST_F(used, next_used_descriptor_is_behind_all_entries_of_the_chain)
 	EXPECT_TRUE(world_used_packed(&self->world, WRAP | 3));
 	EXPECT_EQ(2, self->world.packed[3].id);
 	EXPECT_EQ(WRAP | 4, self->world.ring.used_next);
+	EXPECT_EQ(0, self->world.ring.outstanding);
 }
 
 TEST_F(used, chains_may_come_back_in_any_order)

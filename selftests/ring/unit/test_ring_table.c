@@ -140,6 +140,22 @@ TEST_F(table, longest_one_works)
 	EXPECT_STREQ("reject_chain_length", world_reject(&self->world));
 }
 
+/* A table in two regions takes two ranges to be read: they must not lie behind the last one. */
+TEST(table_without_room_for_its_ranges_is_refused)
+{
+	struct world world;
+
+	world_init(&world, RH_CHAIN_MAX);
+	for (unsigned int i = 0; i < RH_CHAIN_MAX - 1; i++)
+		world_desc(&world, i, WORLD_FIRST, 1, VRING_DESC_F_NEXT, i + 1);
+	world_desc(&world, RH_CHAIN_MAX - 1, WORLD_SECOND - sizeof(struct vring_desc),
+		   2 * sizeof(struct vring_desc), VRING_DESC_F_INDIRECT, 0);
+	world_offer(&world, 0);
+	EXPECT_EQ(-EPROTO, world_pop(&world));
+	EXPECT_STREQ("reject_chain_length", world_reject(&world));
+	world_exit(&world);
+}
+
 TEST(other_flags_than_write_are_ignored_in_a_packed_table)
 {
 	struct world world;

@@ -189,6 +189,32 @@ TEST_F(used, event_index_calls_over_the_wrap_of_the_index)
 	EXPECT_EQ(1, rh_ring_needs_call(&self->world.ring));
 }
 
+TEST_F(used, event_index_counts_all_that_was_published_since_it_was_asked)
+{
+	self->world.ring.event_idx = true;
+	self->world.ring.call_first = false;
+	self->world.avail->ring[WORLD_NUM] = 1;
+	publish(&self->world, 2);
+	publish(&self->world, 2);
+	EXPECT_EQ(1, rh_ring_needs_call(&self->world.ring));
+}
+
+TEST_F(used, flag_suppresses_the_first_call_too)
+{
+	self->world.avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
+	publish(&self->world, 1);
+	EXPECT_EQ(0, rh_ring_needs_call(&self->world.ring));
+}
+
+TEST_F(used, what_was_not_published_is_forgotten_with_the_next_start)
+{
+	push(&self->world, RH_RING_BATCH + 1);
+	EXPECT_TRUE(rh_ring_has_unpublished(&self->world.ring));
+	ASSERT_EQ(0, rh_ring_resume(&self->world.ring));
+	EXPECT_FALSE(rh_ring_has_unpublished(&self->world.ring));
+	EXPECT_EQ(0, self->world.ring.outstanding);
+}
+
 TEST_F(used, chains_may_come_back_in_any_order)
 {
 	ASSERT_EQ(0, rh_ring_push(&self->world.ring, 9, 90));
