@@ -6,6 +6,7 @@
 #ifndef RH_COMPAT_H
 #define RH_COMPAT_H
 
+#include <linux/err.h>
 #include <linux/eventfd.h>
 #include <linux/fs.h>
 #include <linux/uio.h>
@@ -68,6 +69,33 @@ struct vhost_vring_worker {
 #define VHOST_FREE_WORKER _IOW(VHOST_VIRTIO, 0x9, struct vhost_worker_state)
 #define VHOST_ATTACH_VRING_WORKER _IOW(VHOST_VIRTIO, 0x15, struct vhost_vring_worker)
 #define VHOST_GET_VRING_WORKER _IOWR(VHOST_VIRTIO, 0x16, struct vhost_vring_worker)
+#endif
+
+/* What kind of thread a worker is (<linux/vhost.h>); since 6.12.55 and 6.18. */
+#ifndef VHOST_SET_FORK_FROM_OWNER
+#define VHOST_FORK_OWNER_KTHREAD 0
+#define VHOST_FORK_OWNER_TASK 1
+#define VHOST_SET_FORK_FROM_OWNER _IOW(VHOST_VIRTIO, 0x84, __u8)
+#define VHOST_GET_FORK_FROM_OWNER _IOR(VHOST_VIRTIO, 0x85, __u8)
+#endif
+
+/* Threads of the owner that run in the kernel, and say when they are killed; since 6.10. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0) && IS_ENABLED(CONFIG_VHOST_TASK)
+#include <linux/sched/vhost_task.h>
+#define RH_COMPAT_HAS_VHOST_TASK true
+#else
+#define RH_COMPAT_HAS_VHOST_TASK false
+struct vhost_task;
+
+static inline struct vhost_task *vhost_task_create(bool (*run)(void *), void (*killed)(void *),
+						   void *context, const char *name)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static inline void vhost_task_start(struct vhost_task *task) { }
+static inline void vhost_task_wake(struct vhost_task *task) { }
+static inline void vhost_task_stop(struct vhost_task *task) { }
 #endif
 
 /* UDP segmentation by the reader of a tap (<linux/if_tun.h>); since 6.2. */

@@ -88,8 +88,14 @@ static void blk_reset(struct rh_dev *dev)
 	replace_disk(rh_blk_dev_of(dev), NULL);
 }
 
+static void blk_free(struct rh_dev *dev)
+{
+	kvfree(rh_blk_dev_of(dev));
+}
+
 /* What depends on the disk is offered all the same: the VMM leaves out what does not apply. */
 static const struct rh_dev_ops blk_ops = {
+	.owner = THIS_MODULE,
 	.name = "blk",
 	.features = RH_CORE_FEATURES |
 		    BIT_ULL(VIRTIO_F_ANY_LAYOUT) |
@@ -104,6 +110,7 @@ static const struct rh_dev_ops blk_ops = {
 	.start = rh_blk_queue_start,
 	.stop = rh_blk_queue_stop,
 	.reset = blk_reset,
+	.free = blk_free,
 	.dev_ioctls = blk_dev_ioctls,
 	.vring_ioctls = blk_vring_ioctls,
 };
@@ -130,8 +137,7 @@ static int blk_release(struct inode *inode, struct file *file)
 {
 	struct rh_blk_dev *blk = file->private_data;
 
-	rh_dev_exit(&blk->dev);
-	kvfree(blk);
+	rh_dev_release(&blk->dev);
 	return 0;
 }
 

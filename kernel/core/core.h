@@ -21,6 +21,7 @@
 #include <linux/uio.h>
 #include <linux/virtio_config.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "../../uapi/ringhost.h"
 #include "../compat.h"
@@ -42,6 +43,7 @@
 			  BIT_ULL(VIRTIO_F_ACCESS_PLATFORM))
 
 struct eventfd_ctx;
+struct module;
 struct rh_dev;
 struct rh_queue;
 struct seq_file;
@@ -50,6 +52,7 @@ struct seq_file;
 
 /**
  * struct rh_dev_ops - what a backend does for its devices
+ * @owner: the backend's module
  * @name: short name for worker threads, such as "net"
  * @features: virtio and vhost feature bits offered to the driver
  * @process: (3) runs in the queue's worker with the queue's lock held and the
@@ -64,10 +67,12 @@ struct seq_file;
  *	SET_FEATURES stored new bits in dev->features.
  * @reset: optional; RESET_OWNER or the last close: every queue has stopped; drop what
  *	backend ioctls attached. dev->lock is held.
+ * @free: after the last close: nothing uses the device any more
  * @dev_ioctls: the backend's own ioctls on the device, or NULL
  * @vring_ioctls: the backend's own ioctls on one queue, or NULL
  */
 struct rh_dev_ops {
+	struct module *owner;
 	const char *name;
 	u64 features;
 	bool (*process)(struct rh_queue *queue);
@@ -76,6 +81,7 @@ struct rh_dev_ops {
 	void (*stop)(struct rh_queue *queue);
 	void (*features_changed)(struct rh_queue *queue);
 	void (*reset)(struct rh_dev *dev);
+	void (*free)(struct rh_dev *dev);
 	const struct rh_dev_ioctl *dev_ioctls;
 	const struct rh_vring_ioctl *vring_ioctls;
 };
@@ -89,10 +95,12 @@ struct rh_dev_ops {
  * @lock: serialises the ioctls; taken before any queue's lock
  * @mm: the owner's address space, mm_users held; NULL before SET_OWNER. Under @lock;
  *	stable while any queue runs.
+ * @owner: the owner's process; NULL before SET_OWNER; under @lock
  * @memory: the guest's memory table; under @lock; each running queue has its own pointer
  * @pool: the worker threads; under @lock
  * @viommu: what the owner has told of its vIOMMU
  * @features: acknowledged feature bits; written under @lock and every queue's lock
+ * @release: does what the last close may not wait for
  */
 struct rh_dev {
 	u32 id;
@@ -101,15 +109,17 @@ struct rh_dev {
 	unsigned int queue_count;
 	struct mutex lock;
 	struct mm_struct *mm;
+	struct pid *owner;
 	struct rh_memory *memory;
 	struct rh_pool pool;
 	struct rh_viommu viommu;
 	u64 features;
+	struct work_struct release;
 };
 
 void rh_dev_init(struct rh_dev *dev, const struct rh_dev_ops *ops,
 		 struct rh_queue **queues, unsigned int queue_count);
-void rh_dev_exit(struct rh_dev *dev);
+void rh_dev_release(struct rh_dev *dev);
 long rh_dev_ioctl(struct rh_dev *dev, unsigned int cmd, unsigned long arg);
 
 /* ---- stats.c: what fdinfo shows ---- */

@@ -4,10 +4,12 @@
  * that concern the device as a whole. Those that concern one queue are in vring.c.
  *
  * Runs in the owner's ioctls, or in the last close. Entry points: rh_dev_init() and
- * rh_dev_exit() from the backend's open() and release(), rh_dev_ioctl().
+ * rh_dev_release() from the backend's open() and release(), rh_dev_ioctl().
  */
 #include <linux/atomic.h>
 #include <linux/export.h>
+#include <linux/module.h>
+#include <linux/pid.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/uaccess.h>
@@ -22,6 +24,9 @@
 
 /* The last device's number; it wraps after four billion opens. */
 static atomic_t last_id;
+
+/* For the ends of devices that nobody waits for. */
+static struct workqueue_struct *release_queue;
 
 static void stop_all(struct rh_dev *dev)
 {
@@ -52,6 +57,8 @@ static void dev_reset(struct rh_dev *dev)
 	if (dev->mm)
 		mmput(dev->mm);
 	dev->mm = NULL;
+	put_pid(dev->owner);
+	dev->owner = NULL;
 }
 
 static void set_features(struct rh_dev *dev, u64 features)
@@ -165,12 +172,16 @@ static long set_backend_features_ioctl(struct rh_dev *dev, void __user *argument
 static long set_owner_ioctl(struct rh_dev *dev, void __user *argument)
 {
 	dev->mm = get_task_mm(current);
-	return dev->mm ? 0 : -EINVAL;
+	if (!dev->mm)
+		return -EINVAL;
+	dev->owner = get_pid(task_tgid(current));
+	return 0;
 }
 
 static long reset_owner_ioctl(struct rh_dev *dev, void __user *argument)
 {
 	dev_reset(dev);
+	rh_pool_init(&dev->pool);
 	set_features(dev, 0);
 	return 0;
 }
@@ -202,6 +213,9 @@ static const struct rh_dev_ioctl dev_ioctls[] = {
 	{ VHOST_SET_OWNER, RH_IOCTL_ANYONE, set_owner_ioctl, RH_IOCTL_UNOWNED },
 	{ VHOST_RESET_OWNER, RH_IOCTL_OWNER, reset_owner_ioctl },
 	{ VHOST_SET_MEM_TABLE, RH_IOCTL_OWNER, set_mem_table_ioctl },
+	{ VHOST_SET_FORK_FROM_OWNER, RH_IOCTL_ANYONE, rh_pool_set_fork_from_owner,
+	  RH_IOCTL_UNOWNED },
+	{ VHOST_GET_FORK_FROM_OWNER, RH_IOCTL_ANYONE, rh_pool_get_fork_from_owner },
 	{ VHOST_NEW_WORKER, RH_IOCTL_OWNER, rh_pool_new_worker },
 	{ VHOST_FREE_WORKER, RH_IOCTL_OWNER, rh_pool_free_worker },
 	{ }
@@ -289,22 +303,70 @@ void rh_dev_init(struct rh_dev *dev, const struct rh_dev_ops *ops,
 	dev->queue_count = queue_count;
 	mutex_init(&dev->lock);
 	rh_viommu_init(dev);
+	rh_pool_init(&dev->pool);
 	for (i = 0; i < queue_count; i++)
 		rh_queue_init(queues[i], dev, i);
 	set_features(dev, 0);
 }
 EXPORT_SYMBOL_GPL(rh_dev_init);
 
-/**
- * rh_dev_exit - stop and release everything; the backend may free the device afterwards
- * @dev: the device; nobody else uses it
- */
-void rh_dev_exit(struct rh_dev *dev)
+static void dev_exit(struct rh_dev *dev)
 {
 	mutex_lock(&dev->lock);
 	/* The owner may be dead already, or never come back to provide its memory. */
 	rh_pool_kill(dev);
 	dev_reset(dev);
 	mutex_unlock(&dev->lock);
+	dev->ops->free(dev);
 }
-EXPORT_SYMBOL_GPL(rh_dev_exit);
+
+static void release_run(struct work_struct *work)
+{
+	struct rh_dev *dev = container_of(work, struct rh_dev, release);
+	struct module *owner = dev->ops->owner;
+
+	dev_exit(dev);
+	module_put(owner);
+}
+
+/**
+ * rh_dev_release - the last close: stop and release everything, and free the device
+ * @dev: the device; nobody else uses it
+ *
+ * Done when this returns, unless a process that is not the owner has the last descriptor
+ * while the owner lives and has lent its threads: whether these run, the owner decides,
+ * who may be stopped or frozen, and nobody else's close shall wait for that. Then the device
+ * goes when they do.
+ */
+void rh_dev_release(struct rh_dev *dev)
+{
+	if (!rh_pool_waits_for_owner(dev)) {
+		dev_exit(dev);
+		return;
+	}
+	__module_get(dev->ops->owner);
+	INIT_WORK(&dev->release, release_run);
+	queue_work(release_queue, &dev->release);
+}
+EXPORT_SYMBOL_GPL(rh_dev_release);
+
+/**
+ * rh_devices_init - when the module is loaded
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int __init rh_devices_init(void)
+{
+	release_queue = alloc_workqueue("ringhost", WQ_UNBOUND, 0);
+	return release_queue ? 0 : -ENOMEM;
+}
+
+/**
+ * rh_devices_exit - undo rh_devices_init()
+ *
+ * No device is left, but the end of release_run() may still be running.
+ */
+void rh_devices_exit(void)
+{
+	destroy_workqueue(release_queue);
+}

@@ -49,23 +49,36 @@ static struct rh_worker *find_worker(const struct rh_dev *dev, unsigned int id)
 	return dev->pool.workers[array_index_nospec(id, RH_POOL_WORKERS_MAX)];
 }
 
-/* Returns the id of a new worker named after the device, the owner and @kind @number. */
-static int add_worker(struct rh_dev *dev, const char *kind, int number)
+/* Returns the id of a new worker named after the device, the owner and @prefix @number. */
+static int add_worker(struct rh_dev *dev, const char *prefix, int number)
 {
 	struct rh_worker *worker;
+	enum rh_worker_kind kind_of = dev->pool.kind;
 	int id = free_id(&dev->pool);
 	char name[32];
 
 	lockdep_assert_held(&dev->lock);
 	if (id < 0)
 		return id;
-	snprintf(name, sizeof(name), "rh-%s-%d/%s%d", dev->ops->name, task_tgid_nr(current), kind,
+	snprintf(name, sizeof(name), "rh-%s-%d/%s%d", dev->ops->name, task_tgid_nr(current), prefix,
 		 number < 0 ? id : number);
-	worker = rh_worker_create(dev->mm, name);
+	/* Who shares the owner's memory but not its process may end before it. */
+	if (task_tgid(current) != dev->owner)
+		kind_of = RH_WORKER_KTHREAD;
+	worker = rh_worker_create(dev->mm, kind_of, name);
 	if (IS_ERR(worker))
 		return PTR_ERR(worker);
 	dev->pool.workers[id] = worker;
 	return id;
+}
+
+/**
+ * rh_pool_init - prepare a device's pool, or make it as new after rh_pool_free()
+ * @pool: the pool
+ */
+void rh_pool_init(struct rh_pool *pool)
+{
+	pool->kind = RH_COMPAT_HAS_VHOST_TASK ? RH_WORKER_TASK : RH_WORKER_KTHREAD;
 }
 
 /**
@@ -124,6 +137,39 @@ int rh_pool_find(struct rh_queue *queue, unsigned int *id)
 	for (*id = 0; pool->workers[*id] != worker;)
 		++*id;
 	return 0;
+}
+
+/**
+ * rh_pool_is_orphan - whether a queue's worker died with the owner
+ * @queue: the queue, started; its lock is held
+ *
+ * Such a queue finishes what is in flight and begins nothing.
+ */
+bool rh_pool_is_orphan(const struct rh_queue *queue)
+{
+	return rh_worker_is_dead(rcu_dereference_protected(queue->worker,
+							   lockdep_is_held(&queue->lock)));
+}
+
+/**
+ * rh_pool_waits_for_owner - whether the end of the workers may take another process's help
+ * @dev: the device; nobody else uses it
+ *
+ * A task runs, and ends, only while its process is neither stopped nor frozen.
+ */
+bool rh_pool_waits_for_owner(struct rh_dev *dev)
+{
+	unsigned int id;
+
+	if (task_tgid(current) == dev->owner)
+		return false;
+	for (id = 0; id < RH_POOL_WORKERS_MAX; id++) {
+		struct rh_worker *worker = dev->pool.workers[id];
+
+		if (worker && rh_worker_is_task(worker) && !rh_worker_is_dead(worker))
+			return true;
+	}
+	return false;
 }
 
 /**
@@ -221,4 +267,46 @@ long rh_pool_free_worker(struct rh_dev *dev, void __user *argument)
 	synchronize_rcu();
 	remove_worker(dev, state.worker_id);
 	return 0;
+}
+
+/**
+ * rh_pool_set_fork_from_owner - VHOST_SET_FORK_FROM_OWNER, before VHOST_SET_OWNER
+ * @dev: the device
+ * @argument: a __u8: VHOST_FORK_OWNER_TASK or VHOST_FORK_OWNER_KTHREAD
+ *
+ * Return: 0; -EFAULT, -EINVAL another value, or tasks where the kernel has none.
+ */
+long rh_pool_set_fork_from_owner(struct rh_dev *dev, void __user *argument)
+{
+	u8 value;
+
+	if (get_user(value, (u8 __user *)argument))
+		return -EFAULT;
+	switch (value) {
+	case VHOST_FORK_OWNER_KTHREAD:
+		dev->pool.kind = RH_WORKER_KTHREAD;
+		return 0;
+	case VHOST_FORK_OWNER_TASK:
+		if (!RH_COMPAT_HAS_VHOST_TASK)
+			return -EINVAL;
+		dev->pool.kind = RH_WORKER_TASK;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/**
+ * rh_pool_get_fork_from_owner - VHOST_GET_FORK_FROM_OWNER
+ * @dev: the device
+ * @argument: receives a __u8
+ *
+ * Return: 0 or -EFAULT.
+ */
+long rh_pool_get_fork_from_owner(struct rh_dev *dev, void __user *argument)
+{
+	u8 value = dev->pool.kind == RH_WORKER_TASK ? VHOST_FORK_OWNER_TASK :
+						      VHOST_FORK_OWNER_KTHREAD;
+
+	return put_user(value, (u8 __user *)argument);
 }

@@ -282,7 +282,8 @@ static void queue_run(struct rh_work *work)
 	mutex_lock(&queue->lock);
 	if (queue->state != RH_QUEUE_STOPPED && ops->reap)
 		ops->reap(queue);
-	if (rh_queue_is_running(queue) && !queue->paused && process(queue)) {
+	if (rh_queue_is_running(queue) && !queue->paused && !rh_pool_is_orphan(queue) &&
+	    process(queue)) {
 		rh_queue_count(queue, REQUEUES, 1);
 		rh_queue_wake(queue);
 	}

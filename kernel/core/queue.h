@@ -16,6 +16,8 @@ void rh_queue_set_features(struct rh_queue *queue, u64 features);
 
 /* ---- device.c ---- */
 
+int rh_devices_init(void);
+void rh_devices_exit(void);
 bool rh_dev_is_owner(const struct rh_dev *dev);
 
 /* ---- place.c ---- */

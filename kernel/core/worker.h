@@ -12,6 +12,16 @@ struct mm_struct;
 struct rh_worker;
 
 /**
+ * enum rh_worker_kind - what a worker's thread is
+ * @RH_WORKER_KTHREAD: a thread of the kernel's, in the owner's control groups
+ * @RH_WORKER_TASK: a thread of the owner's that never leaves the kernel; dies with it
+ */
+enum rh_worker_kind {
+	RH_WORKER_KTHREAD,
+	RH_WORKER_TASK,
+};
+
+/**
  * struct rh_work - something a worker does when it is queued
  * @node: entry in the worker's list
  * @run: the work; in the worker's thread, without locks
@@ -24,9 +34,12 @@ struct rh_work {
 };
 
 void rh_work_init(struct rh_work *work, void (*run)(struct rh_work *work));
-struct rh_worker *rh_worker_create(struct mm_struct *mm, const char *name);
+struct rh_worker *rh_worker_create(struct mm_struct *mm, enum rh_worker_kind kind,
+				   const char *name);
 void rh_worker_kill(struct rh_worker *worker);
 void rh_worker_destroy(struct rh_worker *worker);
 void rh_worker_queue(struct rh_worker *worker, struct rh_work *work);
+bool rh_worker_is_task(const struct rh_worker *worker);
+bool rh_worker_is_dead(const struct rh_worker *worker);
 
 #endif /* RH_WORKER_H */

@@ -111,7 +111,13 @@ static void net_reset(struct rh_dev *dev)
 		drop_port(&net->queues[i]);
 }
 
+static void net_free(struct rh_dev *dev)
+{
+	kvfree(rh_net_dev_of(dev));
+}
+
 static const struct rh_dev_ops net_ops = {
+	.owner = THIS_MODULE,
 	.name = "net",
 	/* Any layout is taken always: its bit is VHOST_NET_F_VIRTIO_NET_HDR here. */
 	.features = RH_CORE_FEATURES |
@@ -121,6 +127,7 @@ static const struct rh_dev_ops net_ops = {
 	.start = net_start,
 	.stop = net_stop,
 	.reset = net_reset,
+	.free = net_free,
 	.vring_ioctls = net_vring_ioctls,
 };
 
@@ -143,8 +150,7 @@ static int net_release(struct inode *inode, struct file *file)
 {
 	struct rh_net_dev *net = file->private_data;
 
-	rh_dev_exit(&net->dev);
-	kvfree(net);
+	rh_dev_release(&net->dev);
 	return 0;
 }
 

@@ -162,6 +162,18 @@ static void init_queue(struct driver *driver, unsigned int index, unsigned int n
 	ASSERT_EQ(0, driver_set_queue(queue));
 }
 
+static bool wants_kthreads;
+
+/**
+ * driver_want_kthreads() - have the devices set up from now on use threads of the kernel
+ *
+ * Otherwise they have the kind of threads that the kernel prefers.
+ */
+void driver_want_kthreads(void)
+{
+	wants_kthreads = true;
+}
+
 /**
  * driver_init_fd() - own a device that is open and set up everything but the backend
  * @driver: to fill in
@@ -181,6 +193,8 @@ void driver_init_fd(struct driver *driver, int fd, unsigned int queues, unsigned
 	driver->features = features;
 	driver->queue_count = queues;
 	driver->fd = fd;
+	if (wants_kthreads)
+		ASSERT_EQ(0, vhost_set_fork_from_owner(fd, VHOST_FORK_OWNER_KTHREAD));
 	ASSERT_EQ(0, vhost_set_owner(driver->fd));
 	ASSERT_EQ(0, vhost_set_features(driver->fd, features));
 	guest_init(&driver->guest);

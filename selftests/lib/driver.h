@@ -155,6 +155,7 @@ struct driver_stats {
 };
 
 /* Set-up. A failure ends the test. */
+void driver_want_kthreads(void);
 void driver_init(struct driver *driver, const char *node, unsigned int queues, unsigned int num,
 		 uint64_t features);
 void driver_init_fd(struct driver *driver, int fd, unsigned int queues, unsigned int num,

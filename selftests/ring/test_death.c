@@ -22,15 +22,19 @@
 #define RING 256
 
 FIXTURE(owner) { pid_t pid; };
-FIXTURE_VARIANT(owner) { enum rig_flavour flavour; uint64_t features; };
-FIXTURE_VARIANT_ADD(owner, blk) { RIG_BLK, DRIVER_FEATURES };
-FIXTURE_VARIANT_ADD(owner, net_tx) { RIG_NET_TX, DRIVER_FEATURES };
-FIXTURE_VARIANT_ADD(owner, net_rx) { RIG_NET_RX, DRIVER_FEATURES };
-FIXTURE_VARIANT_ADD(owner, blk_packed) { RIG_BLK, DRIVER_PACKED };
-FIXTURE_VARIANT_ADD(owner, net_rx_packed) { RIG_NET_RX, DRIVER_PACKED };
+FIXTURE_VARIANT(owner) { enum rig_flavour flavour; uint64_t features; bool kthreads; };
+FIXTURE_VARIANT_ADD(owner, blk) { RIG_BLK, DRIVER_FEATURES, false };
+FIXTURE_VARIANT_ADD(owner, net_tx) { RIG_NET_TX, DRIVER_FEATURES, false };
+FIXTURE_VARIANT_ADD(owner, net_rx) { RIG_NET_RX, DRIVER_FEATURES, false };
+FIXTURE_VARIANT_ADD(owner, blk_packed) { RIG_BLK, DRIVER_PACKED, false };
+FIXTURE_VARIANT_ADD(owner, net_rx_packed) { RIG_NET_RX, DRIVER_PACKED, false };
+FIXTURE_VARIANT_ADD(owner, blk_kthreads) { RIG_BLK, DRIVER_FEATURES, true };
+FIXTURE_VARIANT_ADD(owner, net_tx_kthreads) { RIG_NET_TX, DRIVER_FEATURES, true };
 
 FIXTURE_SETUP(owner)
 {
+	if (variant->kthreads)
+		driver_want_kthreads();
 }
 
 FIXTURE_TEARDOWN(owner)
@@ -90,7 +94,7 @@ TEST_F_TIMEOUT(owner, killed_while_busy_releases_everything, 60)
 	int before = vhost_module_references(module);
 	int status = 0;
 
-	for (unsigned int round = 0; round < 8; round++) {
+	for (unsigned int round = 0; round < 5; round++) {
 		pid_t pid = start_owner(variant);
 
 		EXPECT_LT(0, threads_count("rh-"));
@@ -123,7 +127,7 @@ TEST_F_TIMEOUT(owner, close_while_busy_releases_everything, 60)
 	int before = vhost_module_references(module);
 	int status = -1;
 
-	for (unsigned int round = 0; round < 8; round++) {
+	for (unsigned int round = 0; round < 5; round++) {
 		pid_t pid = fork();
 
 		ASSERT_LE(0, pid);
@@ -202,7 +206,7 @@ TEST_F_TIMEOUT(owner, killed_while_busy_leaves_modules_that_unload_at_once, 60)
 
 	if (vhost_module_references("ringhost") < 0)
 		SKIP(return, "this kernel cannot unload modules");
-	for (unsigned int round = 0; round < 3; round++) {
+	for (unsigned int round = 0; round < 2; round++) {
 		pid_t pid = start_owner(variant);
 
 		ASSERT_EQ(0, kill(pid, SIGKILL));

@@ -35,23 +35,46 @@ FIXTURE_VARIANT(fault) {
 	enum order order;
 	enum thread thread;
 	uint64_t features;
+	bool kthreads;
 };
-FIXTURE_VARIANT_ADD(fault, blk_device_first) { RIG_BLK, DEVICE_FIRST, IDLE, DRIVER_FEATURES };
-FIXTURE_VARIANT_ADD(fault, blk_faults_first) { RIG_BLK, FAULTS_FIRST, IDLE, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(fault, blk_device_first) {
+	RIG_BLK, DEVICE_FIRST, IDLE, DRIVER_FEATURES, false
+};
+FIXTURE_VARIANT_ADD(fault, blk_faults_first) {
+	RIG_BLK, FAULTS_FIRST, IDLE, DRIVER_FEATURES, false
+};
 FIXTURE_VARIANT_ADD(fault, blk_faults_first_stopping) {
-	RIG_BLK, FAULTS_FIRST, STOPPING, DRIVER_FEATURES
+	RIG_BLK, FAULTS_FIRST, STOPPING, DRIVER_FEATURES, false
 };
 FIXTURE_VARIANT_ADD(fault, blk_faults_first_resetting) {
-	RIG_BLK, FAULTS_FIRST, RESETTING, DRIVER_FEATURES
+	RIG_BLK, FAULTS_FIRST, RESETTING, DRIVER_FEATURES, false
 };
-FIXTURE_VARIANT_ADD(fault, blk_packed) { RIG_BLK, DEVICE_FIRST, STOPPING, DRIVER_PACKED };
-FIXTURE_VARIANT_ADD(fault, net_device_first) { RIG_NET_TX, DEVICE_FIRST, IDLE, DRIVER_FEATURES };
-FIXTURE_VARIANT_ADD(fault, net_faults_first) { RIG_NET_TX, FAULTS_FIRST, IDLE, DRIVER_FEATURES };
+FIXTURE_VARIANT_ADD(fault, blk_packed) {
+	RIG_BLK, DEVICE_FIRST, STOPPING, DRIVER_PACKED, false
+};
+FIXTURE_VARIANT_ADD(fault, net_device_first) {
+	RIG_NET_TX, DEVICE_FIRST, IDLE, DRIVER_FEATURES, false
+};
+FIXTURE_VARIANT_ADD(fault, net_faults_first) {
+	RIG_NET_TX, FAULTS_FIRST, IDLE, DRIVER_FEATURES, false
+};
 FIXTURE_VARIANT_ADD(fault, net_faults_first_stopping) {
-	RIG_NET_TX, FAULTS_FIRST, STOPPING, DRIVER_FEATURES
+	RIG_NET_TX, FAULTS_FIRST, STOPPING, DRIVER_FEATURES, false
 };
 FIXTURE_VARIANT_ADD(fault, net_device_first_stopping) {
-	RIG_NET_TX, DEVICE_FIRST, STOPPING, DRIVER_FEATURES
+	RIG_NET_TX, DEVICE_FIRST, STOPPING, DRIVER_FEATURES, false
+};
+FIXTURE_VARIANT_ADD(fault, kthreads_device_first) {
+	RIG_BLK, DEVICE_FIRST, IDLE, DRIVER_FEATURES, true
+};
+FIXTURE_VARIANT_ADD(fault, kthreads_faults_first) {
+	RIG_BLK, FAULTS_FIRST, IDLE, DRIVER_FEATURES, true
+};
+FIXTURE_VARIANT_ADD(fault, kthreads_device_first_stopping) {
+	RIG_NET_TX, DEVICE_FIRST, STOPPING, DRIVER_FEATURES, true
+};
+FIXTURE_VARIANT_ADD(fault, kthreads_faults_first_resetting) {
+	RIG_BLK, FAULTS_FIRST, RESETTING, DRIVER_FEATURES, true
 };
 
 /* -1 where this kernel, or this user, may not serve the kernel's faults. */
@@ -74,6 +97,8 @@ FIXTURE_SETUP(fault)
 	if (fd < 0)
 		SKIP(return, "no userfaultfd");
 	close(fd);
+	if (variant->kthreads)
+		driver_want_kthreads();
 }
 
 FIXTURE_TEARDOWN(fault)

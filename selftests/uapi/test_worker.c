@@ -4,8 +4,10 @@
  * each takes, in which state, and what it refuses. What workers do is ring/test_worker.c's.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -209,6 +211,91 @@ TEST_F(worker, calls_need_the_owner)
 	EXPECT_EQ(-EPERM, vhost_attach_vring_worker(fd, 0, 0));
 	EXPECT_EQ(-EPERM, vhost_get_vring_worker(fd, 0));
 	close(fd);
+}
+
+/* Before there is an owner. */
+FIXTURE(kind) { int fd; bool tasks; };
+FIXTURE_VARIANT(kind) { enum rig_flavour flavour; };
+FIXTURE_VARIANT_ADD(kind, blk) { RIG_BLK };
+FIXTURE_VARIANT_ADD(kind, net) { RIG_NET_TX };
+
+FIXTURE_SETUP(kind)
+{
+	struct utsname host;
+	int major, minor;
+
+	self->fd = vhost_open(rig_node(variant->flavour));
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, uname(&host));
+	ASSERT_EQ(2, sscanf(host.release, "%d.%d", &major, &minor));
+	self->tasks = major > 6 || (major == 6 && minor >= 10);
+}
+
+FIXTURE_TEARDOWN(kind)
+{
+	close(self->fd);
+}
+
+TEST_F(kind, is_a_task_by_default_where_the_kernel_has_them)
+{
+	EXPECT_EQ(self->tasks ? VHOST_FORK_OWNER_TASK : VHOST_FORK_OWNER_KTHREAD,
+		  vhost_get_fork_from_owner(self->fd));
+}
+
+TEST_F(kind, can_be_chosen)
+{
+	EXPECT_EQ(0, vhost_set_fork_from_owner(self->fd, VHOST_FORK_OWNER_KTHREAD));
+	EXPECT_EQ(VHOST_FORK_OWNER_KTHREAD, vhost_get_fork_from_owner(self->fd));
+	EXPECT_EQ(self->tasks ? 0 : -EINVAL,
+		  vhost_set_fork_from_owner(self->fd, VHOST_FORK_OWNER_TASK));
+	EXPECT_EQ(self->tasks ? VHOST_FORK_OWNER_TASK : VHOST_FORK_OWNER_KTHREAD,
+		  vhost_get_fork_from_owner(self->fd));
+}
+
+TEST_F(kind, other_values_and_addresses_are_refused)
+{
+	int before = vhost_get_fork_from_owner(self->fd);
+
+	EXPECT_EQ(-EINVAL, vhost_set_fork_from_owner(self->fd, 2));
+	EXPECT_EQ(-EINVAL, vhost_set_fork_from_owner(self->fd, 0xff));
+	EXPECT_EQ(before, vhost_get_fork_from_owner(self->fd));
+	EXPECT_EQ(-1, ioctl(self->fd, VHOST_SET_FORK_FROM_OWNER, NULL));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(-1, ioctl(self->fd, VHOST_GET_FORK_FROM_OWNER, NOWHERE));
+	EXPECT_EQ(EFAULT, errno);
+}
+
+TEST_F(kind, cannot_change_while_there_is_an_owner_and_is_forgotten_with_it)
+{
+	int before = vhost_get_fork_from_owner(self->fd);
+
+	ASSERT_EQ(0, vhost_set_fork_from_owner(self->fd, VHOST_FORK_OWNER_KTHREAD));
+	ASSERT_EQ(0, vhost_set_owner(self->fd));
+	EXPECT_EQ(-EBUSY, vhost_set_fork_from_owner(self->fd, VHOST_FORK_OWNER_KTHREAD));
+	EXPECT_EQ(-EBUSY, vhost_set_fork_from_owner(self->fd, 2));
+	EXPECT_EQ(VHOST_FORK_OWNER_KTHREAD, vhost_get_fork_from_owner(self->fd));
+	ASSERT_EQ(0, vhost_reset_owner(self->fd));
+	EXPECT_EQ(before, vhost_get_fork_from_owner(self->fd));
+	EXPECT_EQ(0, vhost_set_fork_from_owner(self->fd, VHOST_FORK_OWNER_KTHREAD));
+}
+
+/* A thread of the owner's stands in its list of threads, one of the kernel's does not. */
+TEST_F(kind, decides_whose_threads_the_workers_are)
+{
+	char path[100];
+	int id;
+
+	for (unsigned int kind = 0; kind <= self->tasks; kind++) {
+		ASSERT_EQ(0, vhost_set_fork_from_owner(self->fd, kind));
+		ASSERT_EQ(0, vhost_set_owner(self->fd));
+		id = vhost_new_worker(self->fd);
+		ASSERT_LE(0, id);
+		snprintf(path, sizeof(path), "/proc/self/task/%d", threads_find("rh-"));
+		EXPECT_EQ(kind == VHOST_FORK_OWNER_TASK, !access(path, F_OK));
+		EXPECT_EQ(0, vhost_free_worker(self->fd, id));
+		EXPECT_TRUE(threads_are_gone("rh-"));
+		ASSERT_EQ(0, vhost_reset_owner(self->fd));
+	}
 }
 
 TEST_HARNESS_MAIN

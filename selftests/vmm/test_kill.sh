@@ -65,7 +65,7 @@ load_all() {
 }
 
 workers() {
-	grep -l '^rh-' /proc/[0-9]*/comm 2> /dev/null
+	grep -l '^rh-' /proc/[0-9]*/task/*/comm 2> /dev/null
 }
 
 # check NAME: after the VMM was killed
