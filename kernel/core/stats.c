@@ -53,7 +53,8 @@ static void show_counters(struct seq_file *seq, const struct rh_queue *queue)
 	for (stat = 0; stat < RINGHOST_STAT_COUNT; stat++) {
 		value = READ_ONCE(queue->stats[stat]);
 		if (value)
-			seq_printf(seq, "queue%u.%s:\t%llu\n", queue->index, stat_names[stat], value);
+			seq_printf(seq, "queue%u.%s:\t%llu\n", queue->index, stat_names[stat],
+				   value);
 	}
 }
 

@@ -112,7 +112,8 @@ static struct vhost_vring_addr addresses(const unsigned char *ring)
 	};
 }
 
-static void set_addresses(struct pair *pair, const char *step, const struct vhost_vring_addr *address)
+static void set_addresses(struct pair *pair, const char *step,
+			  const struct vhost_vring_addr *address)
 {
 	pair_call(pair, step, VHOST_SET_VRING_ADDR, address, sizeof(*address));
 }

@@ -37,7 +37,8 @@ int options_parse_stat(struct options *options, int argc, char **argv)
 		} else if (!strcmp(argv[i], "--all")) {
 			all = true;
 		} else if (argv[i][0] == '-') {
-			return rh_error(-EINVAL, "unknown option %s (see ringhost --help)", argv[i]);
+			return rh_error(-EINVAL, "unknown option %s (see ringhost --help)",
+					argv[i]);
 		} else if (options->pid) {
 			return rh_error(-EINVAL, "unexpected argument %s (see ringhost --help)",
 					argv[i]);

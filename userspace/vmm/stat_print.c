@@ -95,7 +95,7 @@ static void print_member(const char *before, const char *name, const char *value
 		print_string(value);
 }
 
-/* All counters this command knows, 0 if they are not shown, then those that only the kernel knows. */
+/* All counters this command knows, 0 if not shown; then those that only the kernel knows. */
 static void print_counters(const struct stat_node *node, int queue)
 {
 	const char *before = "";
@@ -160,7 +160,8 @@ static void print_queue_row(const struct stat_node *node, int queue)
 	char command[16];
 
 	mask_command(command, sizeof(command), node->command);
-	printf("%8d %-15s %4d %-4s %5d %-8s %-6s %6s %6s %12s %15s %15s %10s %10s %10s %6s %7llu\n",
+	printf("%8d %-15s %4d %-4s %5d %-8s %-6s %6s %6s "
+	       "%12s %15s %15s %10s %10s %10s %6s %7llu\n",
 	       (int)node->pid, command, node->fd, text_of(node, STAT_DEVICE, "backend"), queue,
 	       text_of(node, queue, "state"), text_of(node, queue, "format"),
 	       text_of(node, queue, "size"), text_of(node, queue, "mapped"),
@@ -211,7 +212,8 @@ void stat_print_begin(bool json)
 	if (json)
 		printf("{\"version\": 1, \"nodes\": [");
 	else
-		printf("%8s %-15s %4s %-4s %5s %-8s %-6s %6s %6s %12s %15s %15s %10s %10s %10s %6s %7s\n",
+		printf("%8s %-15s %4s %-4s %5s %-8s %-6s %6s %6s "
+		       "%12s %15s %15s %10s %10s %10s %6s %7s\n",
 		       "PID", "COMMAND", "FD", "NODE", "QUEUE", "STATE", "FORMAT", "SIZE", "MAPPED",
 		       "CHAINS", "READ", "WRITTEN", "KICKS", "CALLS", "SUPPRESSED", "BREAKS",
 		       "REJECTS");
