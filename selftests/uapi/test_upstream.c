@@ -58,7 +58,7 @@ TEST_F(upstream, calls_without_an_owner)
 {
 	static const unsigned char zeroes[64];
 	struct pair *pair = &self->pair;
-	__u64 none = 0, unknown = 1ull << 63;
+	__u64 none = 0, unknown = 1ull << 63, v2 = 1ull << VHOST_BACKEND_F_IOTLB_MSG_V2;
 
 	for (unsigned int i = 0; i < VRING_REQUESTS; i++)
 		pair_call(pair, "no owner", vring_requests[i], zeroes, sizeof(zeroes));
@@ -70,6 +70,7 @@ TEST_F(upstream, calls_without_an_owner)
 	pair_call(pair, "no owner: features", VHOST_SET_FEATURES, &none, sizeof(none));
 	pair_call(pair, "unknown feature", VHOST_SET_FEATURES, &unknown, sizeof(none));
 	pair_call(pair, "backend features", VHOST_SET_BACKEND_FEATURES, &none, sizeof(none));
+	pair_call(pair, "second layout of messages", VHOST_SET_BACKEND_FEATURES, &v2, sizeof(v2));
 	pair_call(pair, "unknown backend feature", VHOST_SET_BACKEND_FEATURES, &unknown,
 		  sizeof(unknown));
 	pair_call_raw(pair, "features to nowhere", VHOST_GET_FEATURES, 8);
@@ -342,6 +343,19 @@ TEST_F(upstream, rings_that_moved_out_of_reach)
 	munmap(self->ring, 1 << 16);
 	set_backend(pair, "start without memory", 0);
 	pair_file(pair, "stop without memory", VHOST_NET_SET_BACKEND, 0, -1);
+}
+
+TEST_F(upstream, every_feature_of_the_stock_node_is_there)
+{
+	struct pair *pair = &self->pair;
+	__u64 offered[NODES], backend[NODES];
+
+	for (unsigned int i = 0; i < NODES; i++) {
+		ASSERT_EQ(0, vhost_get_features(pair->fd[i], &offered[i]));
+		ASSERT_EQ(0, vhost_get_backend_features(pair->fd[i], &backend[i]));
+	}
+	EXPECT_EQ(0, offered[STOCK] & ~offered[OURS] & ~DRIVER_BIT(VHOST_F_LOG_ALL));
+	EXPECT_EQ(0, backend[STOCK] & ~backend[OURS]);
 }
 
 TEST_HARNESS_MAIN
