@@ -109,6 +109,9 @@ TEST_F(table, too_little_room_is_told)
 	EXPECT_EQ(-ENOBUFS, TRANSLATE(0x6ff0, 0x30, 1));
 	EXPECT_EQ(77, self->iov[1].iov_len);
 	EXPECT_EQ(-ENOBUFS, TRANSLATE(0x6000, 1, 0));
+	/* Where the last hit answers, too. */
+	ASSERT_EQ(1, TRANSLATE(0x6000, 1, 8));
+	EXPECT_EQ(-ENOBUFS, TRANSLATE(0x6000, 1, 0));
 }
 
 TEST_F(table, any_hint_is_safe)

@@ -91,6 +91,24 @@ TEST_F(refused, name_held_in_order_leaves_the_position)
 	EXPECT_EQ(1, world_pop(&self->world));
 }
 
+/* The chains held are in an array that is used round and round. */
+TEST_F(refused, name_held_in_order_is_found_behind_the_arrays_end)
+{
+	order(&self->world);
+	for (unsigned int i = 0; i < NUM - 1; i++) {
+		offer(&self->world, WORLD_FIRST, 0, i);
+		ASSERT_EQ(1, world_pop(&self->world));
+		ASSERT_EQ(0, rh_ring_push(&self->world.ring, i, 0));
+		ASSERT_EQ(0, rh_ring_publish(&self->world.ring));
+	}
+	offer(&self->world, WORLD_FIRST, 0, 0);
+	offer(&self->world, WORLD_FIRST, 0, 1);
+	ASSERT_EQ(1, world_pop(&self->world));
+	ASSERT_EQ(1, world_pop(&self->world));
+	offer(&self->world, WORLD_FIRST, 0, 1);
+	refuses(&self->world, "reject_head");
+}
+
 TEST_F(refused, name_given_back_unpopped_is_free_in_order)
 {
 	order(&self->world);
