@@ -89,6 +89,23 @@ TEST_F(upstream, owners_come_and_go)
 	pair_state(pair, "base after a reset", VHOST_GET_VRING_BASE, 0, 0);
 }
 
+TEST_F(upstream, threads_of_the_owner)
+{
+	const __u8 values[] = { VHOST_FORK_OWNER_KTHREAD, VHOST_FORK_OWNER_TASK, 2, 255 };
+	struct pair *pair = &self->pair;
+	__u8 value = 0;
+
+	if (ioctl(pair->fd[STOCK], VHOST_GET_FORK_FROM_OWNER, &value))
+		SKIP(return, "the stock node has no choice of threads");
+	for (unsigned int i = 0; i < sizeof(values); i++) {
+		pair_call(pair, "kind of threads", VHOST_SET_FORK_FROM_OWNER, &values[i], 1);
+		pair_call(pair, "kind of threads back", VHOST_GET_FORK_FROM_OWNER, &value, 1);
+	}
+	own(pair);
+	pair_call(pair, "threads with an owner", VHOST_SET_FORK_FROM_OWNER, &values[0], 1);
+	pair_call(pair, "threads with an owner, back", VHOST_GET_FORK_FROM_OWNER, &value, 1);
+}
+
 TEST_F(upstream, sizes_and_positions)
 {
 	const unsigned int values[] = {
