@@ -5,6 +5,7 @@
  * back is not touched any more, above all the ring itself, which the kernel has mapped.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -190,13 +191,30 @@ static bool is_poison(const unsigned char *page)
 	return true;
 }
 
+/* Kilobytes that are pinned on this process's account. */
+static long pinned(void)
+{
+	FILE *file = fopen("/proc/self/status", "r");
+	char line[200];
+	long kilobytes = -1;
+
+	ASSERT_NE(NULL, file);
+	while (fgets(line, sizeof(line), file))
+		sscanf(line, "VmLck: %ld", &kilobytes);
+	fclose(file);
+	return kilobytes;
+}
+
 /* The device goes on in the new place, and leaves no byte in the old one. */
 TEST_F(viommu, ring_that_moves_is_followed)
 {
 	void *old[] = { self->queue->desc, self->queue->avail, self->queue->used };
+	long before;
 
 	start(self);
 	ASSERT_EQ(0, works(self));
+	before = pinned();
+	EXPECT_EQ(!variant->unpinned, before > 0);
 	/*
 	 * While one is under way the others are used in their old places, so no move may be
 	 * seen half: each copy is made while the queue is paused.
@@ -210,6 +228,8 @@ TEST_F(viommu, ring_that_moves_is_followed)
 		ASSERT_EQ(0, works(self));
 	for (unsigned int i = 0; i < 3; i++)
 		EXPECT_TRUE(is_poison(old[i]));
+	/* The old places are not held. */
+	EXPECT_EQ(before, pinned());
 	EXPECT_EQ(0, stat(self, RINGHOST_STAT_BREAKS));
 }
 
