@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What an owner may replace under a queue that is busy: ring addresses, memory
- * table, kick, call and error eventfds, features. No chain is lost for it, none
- * comes back twice, no packet overtakes another. Each chain is numbered.
+ * table, kick, call and error eventfds, worker, features. No chain is lost for it,
+ * none comes back twice, no packet overtakes another. Each chain is numbered.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -144,6 +144,19 @@ static void refuse_size(FIXTURE_DATA(replace) *self, unsigned int i)
 	ASSERT_EQ(-EBUSY, vhost_set_vring_base(self->rig.driver.fd, queue->index, i % 64));
 }
 
+/* The old one is freed at once, with whatever it had still to do. */
+static void replace_worker(FIXTURE_DATA(replace) *self, HARNESS_UNUSED unsigned int i)
+{
+	unsigned int index = self->rig.queue->index;
+	int fd = self->rig.driver.fd;
+	int last = vhost_get_vring_worker(fd, index), next = vhost_new_worker(fd);
+
+	ASSERT_LE(0, last);
+	ASSERT_LE(0, next);
+	ASSERT_EQ(0, vhost_attach_vring_worker(fd, index, next));
+	ASSERT_EQ(0, vhost_free_worker(fd, last));
+}
+
 static void restart_neighbour(FIXTURE_DATA(replace) *self, HARNESS_UNUSED unsigned int i)
 {
 	ASSERT_EQ(0, rig_stop_queue(&self->rig, self->rig.neighbour));
@@ -154,7 +167,7 @@ typedef void (*replacement)(FIXTURE_DATA(replace) *self, unsigned int i);
 
 static const replacement replacements[] = {
 	move_ring, replace_memory, replace_kick, replace_call, replace_error, repeat_features,
-	refuse_size, restart_neighbour,
+	replace_worker, refuse_size, restart_neighbour,
 };
 #define REPLACEMENTS (sizeof(replacements) / sizeof(replacements[0]))
 
