@@ -248,8 +248,11 @@ TEST_F(lifetime, owner_that_executes_another_program_is_none_and_releases_at_its
 	if (!child)
 		exec_as_owner(variant, ready[1]);
 	ASSERT_EQ(1, read(ready[0], &byte, 1));
-	/* The program has the device open; the queues still run in the memory there was. */
-	EXPECT_EQ(2 * workers, threads_count("rh-"));
+	/*
+	 * The program has the device open. Workers that are threads of the owner ended with
+	 * its other threads, those that are the kernel's run on in the memory there was.
+	 */
+	EXPECT_LE(workers, threads_count("rh-"));
 	ASSERT_EQ(0, kill(child, SIGKILL));
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	for (unsigned int i = 0; i < 100 && threads_count("rh-") != workers; i++)
