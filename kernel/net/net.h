@@ -20,8 +20,10 @@ enum {
 	RH_NET_QUEUES,
 };
 
-/* Packets taken from the port, or handed to it, with one call. */
+/* Packets taken from the port with one call; chains published at once. */
 #define RH_NET_BATCH 64
+/* Packets handed over at once to the host's stack: as many skbs as the CPU's caches hold anyway. */
+#define RH_TX_INJECT 16
 /*
  * Most chains, and most address ranges, that one packet to the driver may be spread
  * over: a 64 KiB packet in buffers of 64 bytes needs 1026. A packet that needs more

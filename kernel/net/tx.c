@@ -3,8 +3,8 @@
  * (3) Transmit: packets from the driver to the port.
  *
  *	pop a batch of chains -> the port builds an skb from each, straight out of the
- *	driver's memory -> the batch goes to the host's network stack as one list -> the
- *	chains go back and are published at once
+ *	driver's memory -> they go to the host's network stack, a list of a few at a time ->
+ *	the chains go back and are published at once
  *
  * Sleeps with kicks enabled when the ring is empty; nothing else makes it wait. A
  * packet that cannot be sent (malformed, refused by the port, in memory that the owner
@@ -41,6 +41,14 @@ static struct sk_buff *build_packet(struct rh_net_queue *tx, const struct rh_cha
 	return skb;
 }
 
+static void inject(struct rh_net_queue *tx, struct list_head *skbs)
+{
+	if (list_empty(skbs))
+		return;
+	tx->port->ops->inject(tx->port, skbs);
+	INIT_LIST_HEAD(skbs);
+}
+
 /* As rh_queue_pop(): positive when there may be more, 0 when the ring is empty. */
 static int send_batch(struct rh_net_queue *tx, struct rh_net_budget *budget)
 {
@@ -60,10 +68,11 @@ static int send_batch(struct rh_net_queue *tx, struct rh_net_budget *budget)
 			list_add_tail(&skb->list, &skbs);
 		rh_queue_push(&tx->queue, chain.head, 0);
 		bytes += chain.out_bytes;
+		if (n % RH_TX_INJECT == RH_TX_INJECT - 1)
+			inject(tx, &skbs);
 	}
 	rh_net_budget_charge(budget, n + 1, bytes);
-	if (!list_empty(&skbs))
-		tx->port->ops->inject(tx->port, &skbs);
+	inject(tx, &skbs);
 	rh_queue_publish(&tx->queue);
 	return ret;
 }
