@@ -231,6 +231,12 @@ static inline bool rh_queue_is_running(const struct rh_queue *queue)
 	return queue->state == RH_QUEUE_RUNNING;
 }
 
+/* Where the next pop is, for rh_queue_rewind(). */
+static inline struct rh_mark rh_queue_mark(const struct rh_queue *queue)
+{
+	return (struct rh_mark) { rh_ring_position(&queue->ring), queue->inflight };
+}
+
 int rh_queue_start(struct rh_queue *queue);
 void rh_queue_stop(struct rh_queue *queue);
 void rh_queue_wake(struct rh_queue *queue);
@@ -238,7 +244,6 @@ void rh_queue_complete(struct rh_queue *queue, struct llist_head *done, struct l
 
 /* The rest is for the worker's callbacks: the queue's lock is held. */
 int rh_queue_pop(struct rh_queue *queue, struct rh_chain *chain);
-struct rh_mark rh_queue_mark(const struct rh_queue *queue);
 void rh_queue_rewind(struct rh_queue *queue, struct rh_mark mark);
 void rh_queue_push(struct rh_queue *queue, u16 head, u32 written);
 void rh_queue_publish(struct rh_queue *queue);

@@ -199,16 +199,16 @@ static int write_used(struct rh_ring *ring, u16 position, const struct rh_used *
 		.id = cpu_to_le16(used->head),
 		.flags = cpu_to_le16(used_flags(position, used->written)),
 	};
-	size_t end = sizeof(raw);
+	const size_t len = offsetof(struct vring_packed_desc, len);
+	const size_t flags = offsetof(struct vring_packed_desc, flags);
+	const void *from = (const void *)&raw + len;
+	size_t at = desc_offset(position) + len;
 
+	if (ring->staged_chains)
+		return rh_area_write(&ring->desc, at, from, sizeof(raw) - len);
 	/* The first of a batch keeps its old flags, and so hides the others, until the last. */
-	if (!ring->staged_chains) {
-		ring->staged_flags = used_flags(position, used->written);
-		end = offsetof(struct vring_packed_desc, flags);
-	}
-	return rh_area_write(&ring->desc,
-			     desc_offset(position) + offsetof(struct vring_packed_desc, len),
-			     &raw.len, end - offsetof(struct vring_packed_desc, len));
+	ring->staged_flags = used_flags(position, used->written);
+	return rh_area_write(&ring->desc, at, from, flags - len);
 }
 
 /**

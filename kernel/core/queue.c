@@ -159,16 +159,6 @@ int rh_queue_pop(struct rh_queue *queue, struct rh_chain *chain)
 EXPORT_SYMBOL_GPL(rh_queue_pop);
 
 /**
- * rh_queue_mark - where the next pop is, for rh_queue_rewind()
- * @queue: the queue
- */
-struct rh_mark rh_queue_mark(const struct rh_queue *queue)
-{
-	return (struct rh_mark) { rh_ring_position(&queue->ring), queue->inflight };
-}
-EXPORT_SYMBOL_GPL(rh_queue_mark);
-
-/**
  * rh_queue_rewind - give back all chains popped since, untouched
  * @queue: the queue; nothing was pushed since
  * @mark: from rh_queue_mark()

@@ -270,19 +270,6 @@ int rh_ring_pop(struct rh_ring *ring, const struct rh_memory *memory, struct rh_
 }
 
 /**
- * rh_ring_position - where the next pop is, for rh_ring_rewind()
- * @ring: the ring
- */
-struct rh_position rh_ring_position(const struct rh_ring *ring)
-{
-	return (struct rh_position) {
-		.avail = ring->avail_next,
-		.outstanding = ring->outstanding,
-		.order_count = ring->order_count,
-	};
-}
-
-/**
  * rh_ring_rewind - give back all chains popped since, to be popped again
  * @ring: the ring; nothing was pushed since
  * @position: from rh_ring_position()

@@ -194,13 +194,22 @@ int rh_ring_resume(struct rh_ring *ring);
 u32 rh_ring_get_base(const struct rh_ring *ring);
 void rh_ring_forget(struct rh_ring *ring);
 int rh_ring_pop(struct rh_ring *ring, const struct rh_memory *memory, struct rh_chain *chain);
-struct rh_position rh_ring_position(const struct rh_ring *ring);
 void rh_ring_rewind(struct rh_ring *ring, struct rh_position position);
 int rh_ring_push(struct rh_ring *ring, u16 head, u32 written);
 int rh_ring_publish(struct rh_ring *ring);
 int rh_ring_needs_call(struct rh_ring *ring);
 int rh_ring_disable_kick(struct rh_ring *ring);
 int rh_ring_enable_kick(struct rh_ring *ring);
+
+/* Where the next pop is, for rh_ring_rewind(). */
+static inline struct rh_position rh_ring_position(const struct rh_ring *ring)
+{
+	return (struct rh_position) {
+		.avail = ring->avail_next,
+		.outstanding = ring->outstanding,
+		.order_count = ring->order_count,
+	};
+}
 
 /* ---- locate.c ---- */
 
