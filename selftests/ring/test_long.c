@@ -14,6 +14,7 @@
 
 #include "harness.h"
 #include "stream.h"
+#include "threads.h"
 
 #define RING 256
 /* Of each of the four flavours and formats that are cycled. */
@@ -70,31 +71,14 @@ static long lines_with(const char *path, const char *text)
 	return count;
 }
 
-static bool is_worker(const char *pid)
-{
-	char path[300], name[64] = "";
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
-	file = fopen(path, "r");
-	if (!file)
-		return false;
-	if (!fgets(name, sizeof(name), file))
-		name[0] = 0;
-	fclose(file);
-	return !strncmp(name, "rh-", 3);
-}
-
-/* Entries of a folder; in /proc, only our workers. */
-static long entries_of(const char *path, bool workers)
+static long entries_of(const char *path)
 {
 	DIR *folder = opendir(path);
-	struct dirent *entry;
 	long count = 0;
 
 	ASSERT_NE(NULL, folder);
-	while ((entry = readdir(folder)))
-		count += !workers || is_worker(entry->d_name);
+	while (readdir(folder))
+		count++;
 	closedir(folder);
 	return count;
 }
@@ -117,8 +101,8 @@ static void measure(struct usage *usage)
 	usage->slab = sum_of("/proc/meminfo", "SUnreclaim:");
 	usage->maps = lines_with("/proc/vmallocinfo", "rh_area_map");
 	usage->locked = sum_of("/proc/self/status", "VmLck:");
-	usage->descriptors = entries_of("/proc/self/fd", false);
-	usage->workers = entries_of("/proc", true);
+	usage->descriptors = entries_of("/proc/self/fd");
+	usage->workers = threads_count("rh-");
 }
 
 static void expect_no_drift(const struct usage *before)
