@@ -8,8 +8,8 @@
 # PACKED=on does the same with packed rings.
 set -uo pipefail
 . "$(dirname "$0")/../lib/cover.sh"
+. "$(dirname "$0")/../lib/guest-kernel.sh"
 
-KERNEL=/boot/vmlinuz-$(uname -r)
 TAP=qemu0
 HOST=10.98.0.1
 GUEST=10.98.0.2
@@ -60,14 +60,6 @@ clean_up() {
 
 # ---- the guest: busybox, and a shell that takes commands from the serial line ----
 
-guest_modules() {
-	local module
-
-	for module in $MODULES; do
-		modprobe --show-depends "$module" | awk '$1 == "insmod" { print $2 }'
-	done | awk '!seen[$0]++'
-}
-
 write_init() {
 	cat <<INIT
 #!/bin/busybox sh
@@ -102,7 +94,7 @@ make_initrd() {
 	write_init > "$root/init"
 	chmod +x "$root/init"
 	: > "$root/order"
-	for path in $(guest_modules); do
+	for path in $(guest_modules $MODULES); do
 		name=$(basename "${path%%.ko*}").ko
 		unpack "$path" > "$root/$name" || return
 		echo "$name" >> "$root/order"
@@ -116,7 +108,7 @@ start_guest() {
 	exec {to_guest}<> "$work/serial.in" {from_guest}<> "$work/serial.out"
 	exec {to_monitor}<> "$work/monitor.in"
 	qemu-system-x86_64 -accel kvm -accel tcg -cpu max -m 256 -nodefaults -display none \
-		-kernel "$KERNEL" -initrd "$work/initrd" -append "console=ttyS0 quiet panic=-1" \
+		-kernel "$GUEST_KERNEL" -initrd "$work/initrd" -append "console=ttyS0 quiet panic=-1" \
 		-netdev "tap,id=net,ifname=$TAP,script=no,downscript=no,vhost=on" \
 		-device "virtio-net-pci,netdev=net,packed=$PACKED" -no-reboot \
 		-serial "pipe:$work/serial" -monitor "pipe:$work/monitor" 2>&1 | sed 's/^/# qemu: /' &

@@ -5,9 +5,10 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # for who sources this, and from vmm.sh
 
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/guest-kernel.sh"
+
 # A line of the guest's that is meant for the test.
 MARK='guest:'
-GUEST_KERNEL=/boot/vmlinuz-$(uname -r)
 GUEST_MODULES=(virtio_pci virtio_blk virtio_net)
 # The emulated processor of a test host trips over xsave, and the AGP scan takes half a boot.
 GUEST_APPEND="console=ttyS0 quiet panic=-1 noxsave pci=noearly"
@@ -51,8 +52,7 @@ poweroff -f
 INIT
 	chmod +x "$root/init"
 	: > "$root/order"
-	for path in $(modprobe -a --show-depends "${GUEST_MODULES[@]}" |
-		awk '$1 == "insmod" && !seen[$2]++ { print $2 }'); do
+	for path in $(guest_modules "${GUEST_MODULES[@]}"); do
 		name=$(basename "${path%%.ko*}").ko
 		unpack "$path" > "$root/$name" || return
 		echo "$name" >> "$root/order"
