@@ -80,7 +80,7 @@ static void run_works(struct llist_node *newest)
 		 * rh_worker_queue().
 		 */
 		clear_bit(WORK_QUEUED, &work->queued);
-		smp_mb__after_atomic();
+		smp_mb__after_atomic();		/* as said above */
 		work->run(work);
 		cond_resched();
 	}

@@ -116,6 +116,7 @@ static void notify(struct rh_tap_queue *queue)
 	smp_mb();
 	if (READ_ONCE(queue->wake_armed))
 		wake_consumer(queue);
+	/* P1 is its barrier, too. */
 	if (waitqueue_active(&queue->wq.wait))
 		wake_up_interruptible_poll(&queue->wq.wait, EPOLLIN | EPOLLRDNORM);
 }
