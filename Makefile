@@ -12,13 +12,21 @@ headers = $(lastword $(shell cd /lib/modules && ls -d $(1) $(1).*  $(1)-* 2>/dev
 newest = $(firstword $(foreach version,$(KERNELS),$(call headers,$(version))))
 
 KERNEL ?= $(newest)
+# debug and kcsan are kernels of scripts/debug-kernel, all others are installed.
+ifneq ($(filter debug kcsan,$(KERNEL)),)
+module_root := $(or $(shell scripts/debug-kernel --path $(KERNEL)),$(error no such kernel yet: make debug-kernel FLAVOUR=$(KERNEL)))
+kernel := $(shell cat $(module_root)/release)
+else
 kernel = $(or $(call headers,$(KERNEL)),$(error no headers of kernel "$(KERNEL)" are installed; scripts/setup installs them for $(KERNELS)))
+endif
+FLAVOUR ?= debug
 
 # W=1 asks the kernel's build for extra warnings, C=2 runs sparse on every file.
 W ?= 1
 C ?= 0
 
-.PHONY: all help setup modules modules-all sparse userspace selftests run fuzz check check-long bench-ring clean
+.PHONY: all help setup modules modules-all sparse userspace selftests run fuzz check check-long \
+	check-debug debug-kernel bench-ring clean
 
 all: modules userspace ## modules for one kernel, and the VMM (the default)
 
@@ -29,9 +37,9 @@ setup: ## install what is missing on this machine (Debian 12, as root)
 	@scripts/setup
 
 # Headers come without vmlinux, so BTF could not be made; asked for, each module would say so.
-modules: ## the four modules, KERNEL=<version> (default: the newest supported, 6.12 or 6.1)
+modules: ## the four modules, KERNEL=<version, debug or kcsan> (default: the newest of 6.12 and 6.1)
 	@scripts/mirror "$(BUILD)/modules/$(kernel)"
-	$(MAKE) -C /lib/modules/$(kernel)/build M="$(BUILD)/modules/$(kernel)" W=$(W) C=$(C) \
+	$(MAKE) -C $(module_root)/lib/modules/$(kernel)/build M="$(BUILD)/modules/$(kernel)" W=$(W) C=$(C) \
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 	@cd "$(BUILD)/modules/$(kernel)" && find . -mindepth 2 -name '*.ko' -exec ln -sf {} . \;
 
@@ -73,5 +81,12 @@ bench-ring: ## what a chain costs in instructions, ours and vhost-net's
 	@scripts/setup
 	@scripts/bench-ring
 
-clean: ## remove all that was built (the root image is cached elsewhere)
+debug-kernel: ## a kernel for test hosts that forgives nothing, FLAVOUR=debug or kcsan; cached
+	@scripts/debug-kernel $(FLAVOUR) > /dev/null
+
+check-debug: ## all tests of a kernel on that one
+	@scripts/setup
+	@scripts/check --debug
+
+clean: ## remove all that was built (the root image and debug kernels are cached elsewhere)
 	rm -rf "$(BUILD)"
