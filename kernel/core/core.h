@@ -28,6 +28,7 @@
 #include "ioctl.h"
 #include "memory.h"
 #include "pool.h"
+#include "port.h"
 #include "ring.h"
 #include "viommu.h"
 #include "worker.h"
@@ -249,58 +250,5 @@ void rh_queue_push(struct rh_queue *queue, u16 head, u32 written);
 void rh_queue_publish(struct rh_queue *queue);
 void rh_queue_disable_kick(struct rh_queue *queue);
 bool rh_queue_enable_kick(struct rh_queue *queue);
-
-/* ---- port.c: where packets come from and go to ---- */
-
-struct rh_port;
-
-/**
- * struct rh_port_ops - a packet port, implemented by the tap
- * @consume: take up to @max packets that the host sent towards the guest, VLAN tags in
- *	the data; returns how many. One consumer at a time; process context.
- * @build: check one packet (a virtio_net_hdr of @header_len bytes, then the frame, or
- *	only the frame where @header_len is 0) and turn it into an skb that the caller
- *	owns. The header is little-endian, or in the host's byte order. Returns
- *	ERR_PTR(-EINVAL) for a packet the port refuses, -EFAULT for memory that is gone,
- *	-ENOMEM; process context, user memory of current->mm.
- * @inject: give a list of skbs from @build to the host's network stack, consumed
- *	whatever happens; process context
- * @attach: take the port for one consumer: @wake is called, in any context, when packets
- *	arrive after @consume returned fewer than it was asked for. -EBUSY if taken.
- * @detach: undo @attach; no @wake runs or will run when it returns; process context
- */
-struct rh_port_ops {
-	unsigned int (*consume)(struct rh_port *port, struct sk_buff **skbs, unsigned int max);
-	struct sk_buff *(*build)(struct rh_port *port, struct iov_iter *from, size_t header_len,
-				 bool little_endian);
-	void (*inject)(struct rh_port *port, struct list_head *skbs);
-	int (*attach)(struct rh_port *port, void (*wake)(void *context), void *context);
-	void (*detach)(struct rh_port *port);
-};
-
-/**
- * struct rh_port - embedded by the port's implementation
- * @ops: constant
- */
-struct rh_port {
-	const struct rh_port_ops *ops;
-};
-
-/**
- * struct rh_port_type - a kind of file that can be a port
- * @fops: identifies the file
- * @from_file: the port of such a file; ERR_PTR(-EBADFD) when it has none (yet). The
- *	port lives at least as long as the file.
- * @entry: the core's list
- */
-struct rh_port_type {
-	const struct file_operations *fops;
-	struct rh_port *(*from_file)(struct file *file);
-	struct list_head entry;
-};
-
-void rh_port_register(struct rh_port_type *type);
-void rh_port_unregister(struct rh_port_type *type);
-struct rh_port *rh_port_get(int fd, struct file **file);
 
 #endif /* RH_CORE_H */
