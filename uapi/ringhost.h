@@ -68,7 +68,7 @@
 	S(IOTLB_MISSES, iotlb_misses)			/* translations asked of the owner */ \
 	S(REJECT_IOTLB_ACCESS, reject_iotlb_access)	/* buffer mapped for the other direction only */ \
 	S(LOGGED_PAGES, logged_pages)			/* pages noted in the dirty log */ \
-	S(LOG_FAULTS, log_faults)			/* writes the dirty log's memory could not take */
+	S(LOG_FAULTS, log_faults)			/* writes not logged: no memory there; breaks the queue */
 
 #define RINGHOST_STAT_ENUM(id, name) RINGHOST_STAT_##id,
 enum ringhost_vring_stat {

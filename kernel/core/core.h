@@ -19,6 +19,7 @@
 #include <linux/skbuff.h>
 #include <linux/types.h>
 #include <linux/uio.h>
+#include <linux/vhost_types.h>
 #include <linux/virtio_config.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -41,7 +42,8 @@
 			  BIT_ULL(VIRTIO_F_IN_ORDER) | \
 			  BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) | \
 			  BIT_ULL(VIRTIO_F_RING_RESET) | \
-			  BIT_ULL(VIRTIO_F_ACCESS_PLATFORM))
+			  BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) | \
+			  BIT_ULL(VHOST_F_LOG_ALL))
 
 struct eventfd_ctx;
 struct module;
@@ -101,6 +103,8 @@ struct rh_dev_ops {
  * @pool: the worker threads; under @lock
  * @viommu: what the owner has told of its vIOMMU
  * @features: acknowledged feature bits; written under @lock and every queue's lock
+ * @bitmap: the dirty log's, or NULL; under @lock; each queue that logs has its own pointer
+ * @log_event: signals the owner that bits were set, or NULL; as @bitmap
  * @release: does what the last close may not wait for
  */
 struct rh_dev {
@@ -115,6 +119,8 @@ struct rh_dev {
 	struct rh_pool pool;
 	struct rh_viommu viommu;
 	u64 features;
+	struct rh_bitmap *bitmap;
+	struct eventfd_ctx *log_event;
 	struct work_struct release;
 };
 
@@ -167,6 +173,7 @@ enum rh_queue_state {
  * @drained: woken when @inflight falls to 0
  * @call: signals the driver; NULL when unbound; under @lock
  * @error: signals the owner that the queue broke; NULL when unbound; under @lock
+ * @log_event: the device's; under @lock
  * @kick: the file whose signal wakes the worker; NULL when unbound; under @lock
  * @kick_head: where @kick_wait is queued; NULL when not polling
  * @kick_wait: our entry in the kick eventfd's wait queue
@@ -194,6 +201,7 @@ struct rh_queue {
 	wait_queue_head_t drained;
 	struct eventfd_ctx *call;
 	struct eventfd_ctx *error;
+	struct eventfd_ctx *log_event;
 	struct file *kick;
 	wait_queue_head_t *kick_head;
 	wait_queue_entry_t kick_wait;
@@ -250,5 +258,25 @@ void rh_queue_push(struct rh_queue *queue, u16 head, u32 written);
 void rh_queue_publish(struct rh_queue *queue);
 void rh_queue_disable_kick(struct rh_queue *queue);
 bool rh_queue_enable_kick(struct rh_queue *queue);
+
+/*
+ * Log writes to the guest's memory, which the core did not make itself, after they have
+ * been made and before they are told to the driver; by the owner's addresses.
+ */
+static inline void rh_queue_log(struct rh_queue *queue, const void __user *address, size_t bytes)
+{
+	struct iovec range = { (void __user *)address, bytes };
+
+	if (rh_log_is_on(&queue->ring.log))
+		rh_log_ranges(&queue->ring.log, &range, 1, bytes);
+}
+
+/* As rh_queue_log(), of the first @bytes of a row of ranges. */
+static inline void rh_queue_log_ranges(struct rh_queue *queue, const struct iovec *iov,
+				       unsigned int count, size_t bytes)
+{
+	if (rh_log_is_on(&queue->ring.log))
+		rh_log_ranges(&queue->ring.log, iov, count, bytes);
+}
 
 #endif /* RH_CORE_H */

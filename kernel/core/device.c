@@ -45,6 +45,7 @@ static void dev_reset(struct rh_dev *dev)
 	stop_all(dev);
 	if (dev->ops->reset)
 		dev->ops->reset(dev);
+	rh_log_reset(dev);
 	rh_viommu_free(dev);
 	rh_miss_set_v2(dev, false);
 	/* Completions that a stop overtook; pairs with rh_queue_complete(). */
@@ -87,6 +88,8 @@ static int change_features(struct rh_dev *dev, u64 features)
 	if (((features | dev->features) & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM)) && dev->mm &&
 	    !rh_dev_is_owner(dev))
 		return -EPERM;
+	if (!rh_log_memory_ok(dev->bitmap, dev->memory, features))
+		return -EFAULT;
 	err = rh_viommu_set(dev, features & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM));
 	if (!err)
 		set_features(dev, features);
@@ -193,9 +196,14 @@ static long set_mem_table_ioctl(struct rh_dev *dev, void __user *argument)
 
 	if (IS_ERR(memory))
 		return PTR_ERR(memory);
+	if (!rh_log_memory_ok(dev->bitmap, memory, dev->features)) {
+		rh_memory_free(memory);
+		return -EFAULT;
+	}
 	for (i = 0; i < dev->queue_count; i++) {
 		rh_queue_lock(dev->queues[i]);
 		dev->queues[i]->memory = memory;
+		dev->queues[i]->ring.log.memory = memory;
 		mutex_unlock(&dev->queues[i]->lock);
 	}
 	rh_memory_free(dev->memory);
@@ -218,6 +226,8 @@ static const struct rh_dev_ioctl dev_ioctls[] = {
 	{ VHOST_GET_FORK_FROM_OWNER, RH_IOCTL_ANYONE, rh_pool_get_fork_from_owner },
 	{ VHOST_NEW_WORKER, RH_IOCTL_OWNER, rh_pool_new_worker },
 	{ VHOST_FREE_WORKER, RH_IOCTL_OWNER, rh_pool_free_worker },
+	{ VHOST_SET_LOG_BASE, RH_IOCTL_OWNER, rh_log_set_base },
+	{ VHOST_SET_LOG_FD, RH_IOCTL_OWNER, rh_log_set_fd },
 	{ }
 };
 

@@ -61,6 +61,23 @@ static int read_regions(struct rh_memory *memory, const struct vhost_memory __us
 	return 0;
 }
 
+static bool regions_share(const struct rh_region *a, const struct rh_region *b)
+{
+	return a->user <= b->user + (b->last - b->start) &&
+	       b->user <= a->user + (a->last - a->start);
+}
+
+static bool any_region_aliased(const struct rh_memory *memory)
+{
+	unsigned int i, j;
+
+	for (i = 1; i < memory->count; i++)
+		for (j = 0; j < i; j++)
+			if (regions_share(&memory->regions[i], &memory->regions[j]))
+				return true;
+	return false;
+}
+
 /**
  * rh_memory_alloc - make a memory table from the owner's description
  * @user: argument of VHOST_SET_MEM_TABLE
@@ -90,6 +107,7 @@ struct rh_memory *rh_memory_alloc(const struct vhost_memory __user *user)
 		rh_memory_free(memory);
 		return ERR_PTR(err);
 	}
+	memory->aliased = any_region_aliased(memory);
 	return memory;
 }
 

@@ -33,11 +33,13 @@ struct rh_region {
  * @count: regions in the table
  * @iotlb: addresses are a vIOMMU's (iotlb.c), and one that is not here may be asked for;
  *	else they are guest-physical, and here is all there is
+ * @aliased: some of the owner's memory is in more than one region
  * @regions: sorted by address, without overlap
  */
 struct rh_memory {
 	unsigned int count;
 	bool iotlb;
+	bool aliased;
 	struct rh_region regions[];
 };
 

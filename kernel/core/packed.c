@@ -46,9 +46,9 @@ static int read16(const struct rh_area *area, size_t offset, u16 *value)
 	return err;
 }
 
-static int write16(const struct rh_area *area, size_t offset, u16 value)
+static int write16(struct rh_ring *ring, const struct rh_area *area, size_t offset, u16 value)
 {
-	return rh_area_write16(area, offset, (__force __u16)cpu_to_le16(value));
+	return rh_ring_write16(ring, area, offset, (__force __u16)cpu_to_le16(value));
 }
 
 /**
@@ -205,10 +205,10 @@ static int write_used(struct rh_ring *ring, u16 position, const struct rh_used *
 	size_t at = desc_offset(position) + len;
 
 	if (ring->staged_chains)
-		return rh_area_write(&ring->desc, at, from, sizeof(raw) - len);
+		return rh_ring_write(ring, &ring->desc, at, from, sizeof(raw) - len);
 	/* The first of a batch keeps its old flags, and so hides the others, until the last. */
 	ring->staged_flags = used_flags(position, used->written);
-	return rh_area_write(&ring->desc, at, from, flags - len);
+	return rh_ring_write(ring, &ring->desc, at, from, flags - len);
 }
 
 /**
@@ -247,7 +247,7 @@ int rh_packed_publish(struct rh_ring *ring)
 	 * barrier after it has seen them (virtio 1.3, 2.8.22).
 	 */
 	smp_wmb();
-	if (write16(&ring->desc, desc_offset(first) + offsetof(struct vring_packed_desc, flags),
+	if (write16(ring, &ring->desc, desc_offset(first) + offsetof(struct vring_packed_desc, flags),
 		    ring->staged_flags))
 		return rh_ring_fault(ring);
 	return 0;
@@ -294,7 +294,7 @@ int rh_packed_disable_kick(struct rh_ring *ring)
 {
 	if (ring->event_idx)
 		return 0;
-	if (write16(&ring->device, offsetof(struct vring_packed_desc_event, flags),
+	if (write16(ring, &ring->device, offsetof(struct vring_packed_desc_event, flags),
 		    VRING_PACKED_EVENT_FLAG_DISABLE))
 		return rh_ring_fault(ring);
 	return 0;
@@ -305,13 +305,13 @@ static int write_wish(struct rh_ring *ring)
 	const size_t flags = offsetof(struct vring_packed_desc_event, flags);
 
 	if (!ring->event_idx)
-		return write16(&ring->device, flags, VRING_PACKED_EVENT_FLAG_ENABLE);
-	if (write16(&ring->device, offsetof(struct vring_packed_desc_event, off_wrap),
+		return write16(ring, &ring->device, flags, VRING_PACKED_EVENT_FLAG_ENABLE);
+	if (write16(ring, &ring->device, offsetof(struct vring_packed_desc_event, off_wrap),
 		    ring->avail_seen))
 		return -EFAULT;
 	/* The position before the flags that make it valid; pairs with the driver's read barrier. */
 	smp_wmb();
-	return write16(&ring->device, flags, VRING_PACKED_EVENT_FLAG_DESC);
+	return write16(ring, &ring->device, flags, VRING_PACKED_EVENT_FLAG_DESC);
 }
 
 /**

@@ -181,6 +181,7 @@ void rh_queue_change_iotlb(struct rh_queue *queue, const struct rh_memory *iotlb
 		rh_ring_displace(&queue->ring, queue->dev->mm);
 	}
 	queue->iotlb = iotlb;
+	queue->ring.log.iotlb = iotlb;
 	if (rh_miss_answer(queue) && !queue->paused)
 		rh_queue_wake(queue);
 	rh_queue_go_on(queue);
@@ -200,6 +201,7 @@ void rh_queue_set_iotlb(struct rh_queue *queue, const struct rh_memory *iotlb)
 		pause(queue);
 	rh_ring_displace(&queue->ring, queue->dev->mm);
 	queue->iotlb = iotlb;
+	queue->ring.log.iotlb = iotlb;
 	rh_miss_drop(queue);
 	if (!iotlb)
 		rh_ring_place_as_given(&queue->ring);

@@ -96,13 +96,21 @@ void rh_queue_drain(struct rh_queue *queue)
 	wait_event_idle(queue->drained, !READ_ONCE(queue->inflight));
 }
 
-/* Refuse the ring's content: this queue stops working, nothing else notices. */
-static void queue_break(struct rh_queue *queue)
+/**
+ * rh_queue_break - this queue stops working, nothing else notices
+ * @queue: the queue; its lock is held
+ * @why: for the trace; the caller counts it
+ *
+ * The owner is told, also by a queue that does not run any more.
+ */
+void rh_queue_break(struct rh_queue *queue, enum ringhost_vring_stat why)
 {
-	queue->state = RH_QUEUE_BROKEN;
-	rh_stat_add(&queue->stats[queue->ring.reject], 1);
-	rh_queue_count(queue, BREAKS, 1);
-	trace_rh_break(queue, queue->ring.reject);
+	lockdep_assert_held(&queue->lock);
+	if (rh_queue_is_running(queue)) {
+		queue->state = RH_QUEUE_BROKEN;
+		rh_queue_count(queue, BREAKS, 1);
+		trace_rh_break(queue, why);
+	}
 	if (queue->error)
 		rh_compat_eventfd_signal(queue->error);
 }
@@ -120,8 +128,10 @@ bool rh_queue_failed(struct rh_queue *queue, int err)
 {
 	if (likely(err >= 0))
 		return false;
-	if (rh_queue_is_running(queue))
-		queue_break(queue);
+	if (rh_queue_is_running(queue)) {
+		rh_stat_add(&queue->stats[queue->ring.reject], 1);
+		rh_queue_break(queue, queue->ring.reject);
+	}
 	return true;
 }
 
@@ -277,6 +287,8 @@ static void queue_run(struct rh_work *work)
 		rh_queue_count(queue, REQUEUES, 1);
 		rh_queue_wake(queue);
 	}
+	if (queue->ring.log.fresh || queue->ring.log.faults)
+		rh_log_settle(queue);
 	if (!queue->inflight)
 		wake_up(&queue->drained);
 	mutex_unlock(&queue->lock);
@@ -298,6 +310,7 @@ void rh_queue_set_features(struct rh_queue *queue, u64 features)
 	queue->ring.event_idx = rh_queue_has_feature(queue, VIRTIO_RING_F_EVENT_IDX);
 	queue->ring.indirect = rh_queue_has_feature(queue, VIRTIO_RING_F_INDIRECT_DESC);
 	queue->ring.call_on_empty = rh_queue_has_feature(queue, VIRTIO_F_NOTIFY_ON_EMPTY);
+	rh_log_update(queue);
 	if (queue->dev->ops->features_changed)
 		queue->dev->ops->features_changed(queue);
 	if (rh_queue_is_running(queue))
@@ -341,6 +354,9 @@ static int queue_start_locked(struct rh_queue *queue)
 	queue->ring.packed = rh_queue_has_feature(queue, VIRTIO_F_RING_PACKED);
 	queue->ring.in_order = rh_queue_has_feature(queue, VIRTIO_F_IN_ORDER);
 	if (!queue->memory || !ring_is_set(queue))
+		return -EFAULT;
+	if (queue->ring.log.device_given &&
+	    !rh_log_device_ok(queue->dev->bitmap, &queue->ring, queue->ring.log.device_address))
 		return -EFAULT;
 	if (!rh_ring_base_ok(&queue->ring))
 		return -EINVAL;

@@ -13,6 +13,7 @@ void rh_queue_lock(struct rh_queue *queue);
 void rh_queue_drain(struct rh_queue *queue);
 bool rh_queue_failed(struct rh_queue *queue, int err);
 void rh_queue_set_features(struct rh_queue *queue, u64 features);
+void rh_queue_break(struct rh_queue *queue, enum ringhost_vring_stat why);
 
 /* ---- device.c ---- */
 
@@ -39,5 +40,16 @@ struct file *rh_kick_replace(struct rh_queue *queue, struct file *kick);
 /* ---- stats.c ---- */
 
 const char *rh_stat_name(unsigned int stat);
+
+/* ---- log_setup.c ---- */
+
+bool rh_log_memory_ok(const struct rh_bitmap *bitmap, const struct rh_memory *memory,
+		      u64 features);
+bool rh_log_device_ok(const struct rh_bitmap *bitmap, const struct rh_ring *ring, u64 address);
+void rh_log_update(struct rh_queue *queue);
+void rh_log_settle(struct rh_queue *queue);
+long rh_log_set_base(struct rh_dev *dev, void __user *argument);
+long rh_log_set_fd(struct rh_dev *dev, void __user *argument);
+void rh_log_reset(struct rh_dev *dev);
 
 #endif /* RH_QUEUE_H */

@@ -110,6 +110,37 @@ bool rh_ring_addresses_ok(const struct rh_ring *ring)
 }
 
 /**
+ * rh_ring_device_bytes - size of a ring's device area
+ * @ring: the ring; its size and format are set
+ */
+size_t rh_ring_device_bytes(const struct rh_ring *ring)
+{
+	size_t driver, device;
+
+	ring_bytes(ring, &driver, &device);
+	return device;
+}
+
+/**
+ * rh_ring_log - log a write to the ring; the log is on
+ * @ring: the ring
+ * @area: one of its areas
+ * @offset: where in it the write began
+ * @bytes: how long it was
+ */
+void rh_ring_log(struct rh_ring *ring, const struct rh_area *area, size_t offset, size_t bytes)
+{
+	struct rh_log *log = &ring->log;
+
+	if (area == &ring->device && log->device_given)
+		rh_log_guest(log, log->device_address + offset, bytes);
+	else if (log->everything && area->user)
+		rh_log_user(log, area->user + offset, bytes);
+	else if (log->everything)
+		rh_log_translated(log, area->address + offset, bytes);
+}
+
+/**
  * rh_ring_map - reach the ring through kernel mappings
  * @ring: the ring
  * @mm: the owner's memory, which is current->mm

@@ -13,6 +13,7 @@
 
 #include "../../uapi/ringhost.h"
 #include "area.h"
+#include "log.h"
 #include "memory.h"
 
 /* Largest ring; virtio 1.3, 2.7. */
@@ -112,6 +113,7 @@ struct rh_miss {
  * @desc: the descriptor area; packed: the ring itself
  * @driver: the driver area; split: the avail ring
  * @device: the device area; split: the used ring
+ * @log: notes our writes to the guest's memory; may change at any time, as may the areas
  *
  * A position is a free-running index in a split ring; in a packed one the entry's number
  * and, in bit 15, the wrap counter.
@@ -155,6 +157,7 @@ struct rh_ring {
 	struct rh_area desc;
 	struct rh_area driver;
 	struct rh_area device;
+	struct rh_log log;
 
 	u16 avail_next;
 	u16 avail_seen;
@@ -190,6 +193,7 @@ bool rh_ring_base_ok(const struct rh_ring *ring);
 int rh_ring_map(struct rh_ring *ring, struct mm_struct *mm);
 void rh_ring_unmap(struct rh_ring *ring, struct mm_struct *mm);
 bool rh_ring_addresses_ok(const struct rh_ring *ring);
+size_t rh_ring_device_bytes(const struct rh_ring *ring);
 int rh_ring_resume(struct rh_ring *ring);
 u32 rh_ring_get_base(const struct rh_ring *ring);
 void rh_ring_forget(struct rh_ring *ring);
@@ -245,6 +249,30 @@ static inline int rh_ring_fault(struct rh_ring *ring)
 {
 	rh_ring_reject(ring, RINGHOST_STAT_REJECT_RING_FAULT);
 	return -EFAULT;
+}
+
+void rh_ring_log(struct rh_ring *ring, const struct rh_area *area, size_t offset, size_t bytes);
+
+/* All writes to a ring are made by these two: 0 or -EFAULT. @area is one of the ring's. */
+
+static inline int rh_ring_write16(struct rh_ring *ring, const struct rh_area *area, size_t offset,
+				  u16 value)
+{
+	int err = rh_area_write16(area, offset, value);
+
+	if (rh_log_is_on(&ring->log))
+		rh_ring_log(ring, area, offset, sizeof(value));
+	return err;
+}
+
+static inline int rh_ring_write(struct rh_ring *ring, const struct rh_area *area, size_t offset,
+				const void *from, size_t bytes)
+{
+	int err = rh_area_write(area, offset, from, bytes);
+
+	if (rh_log_is_on(&ring->log))
+		rh_ring_log(ring, area, offset, bytes);
+	return err;
 }
 
 /**

@@ -32,12 +32,12 @@ static int read16(const struct rh_ring *ring, const struct rh_area *area, size_t
 	return err;
 }
 
-static int write16(const struct rh_ring *ring, const struct rh_area *area, size_t offset,
+static int write16(struct rh_ring *ring, const struct rh_area *area, size_t offset,
 		   u16 value)
 {
 	__virtio16 word = __cpu_to_virtio16(ring->little_endian, value);
 
-	return rh_area_write16(area, offset, (__force __u16)word);
+	return rh_ring_write16(ring, area, offset, (__force __u16)word);
 }
 
 /**
@@ -210,7 +210,7 @@ static int write_used(struct rh_ring *ring, unsigned int slot, const struct vrin
 {
 	if (!count)
 		return 0;
-	return rh_area_write(&ring->device, offsetof(struct vring_used, ring[slot]), from,
+	return rh_ring_write(ring, &ring->device, offsetof(struct vring_used, ring[slot]), from,
 			     count * sizeof(*from));
 }
 

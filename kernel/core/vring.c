@@ -44,16 +44,23 @@ static struct rh_ring ring_at(const struct rh_ring *ring, const struct vhost_vri
 static long set_addr(struct rh_queue *queue, union rh_vring_argument *arg)
 {
 	const struct vhost_vring_addr *address = &arg->address;
+	bool log = address->flags & BIT(VHOST_VRING_F_LOG);
 	struct rh_ring at;
 
-	if (address->flags)
+	if (address->flags & ~BIT(VHOST_VRING_F_LOG))
 		return -EOPNOTSUPP;
 	if (!IS_ALIGNED(address->avail_user_addr, VRING_AVAIL_ALIGN_SIZE) ||
-	    !IS_ALIGNED(address->used_user_addr, VRING_USED_ALIGN_SIZE))
+	    !IS_ALIGNED(address->used_user_addr, VRING_USED_ALIGN_SIZE) ||
+	    !IS_ALIGNED(address->log_guest_addr, VRING_USED_ALIGN_SIZE))
 		return -EINVAL;
 	at = ring_at(&queue->ring, address);
-	if (queue->state != RH_QUEUE_STOPPED && !queue->iotlb && !rh_ring_addresses_ok(&at))
+	if (queue->state != RH_QUEUE_STOPPED && !queue->iotlb &&
+	    (!rh_ring_addresses_ok(&at) ||
+	     (log && !rh_log_device_ok(queue->dev->bitmap, &at, address->log_guest_addr))))
 		return -EINVAL;
+	queue->ring.log.device_flag = log;
+	queue->ring.log.device_address = address->log_guest_addr;
+	rh_log_update(queue);
 	rh_queue_move_ring(queue, &at);
 	return 0;
 }
@@ -182,9 +189,10 @@ static long call_handler(const struct rh_vring_ioctl *ioctl, struct rh_queue *qu
  *
  * Return: 0; -ENOTTY not one of these, -EFAULT, -ENOBUFS no such queue, -EBUSY not
  * stopped; others by ioctl: NUM -EINVAL no power of two or above 32768; ADDR -EINVAL
- * misaligned, or outside the process while running, -EOPNOTSUPP flags; BASE -EINVAL above
- * 0xffff; KICK, CALL, ERR -EBADF no descriptor, -EINVAL no eventfd; ATTACH_VRING_WORKER
- * -ENODEV no such worker; GET_VRING_WORKER -EINVAL has none yet.
+ * misaligned, or (the bits of its dirty log as well) outside the process while running,
+ * -EOPNOTSUPP flags other than VHOST_VRING_F_LOG; BASE -EINVAL above 0xffff; KICK, CALL,
+ * ERR -EBADF no descriptor, -EINVAL no eventfd; ATTACH_VRING_WORKER -ENODEV no such
+ * worker; GET_VRING_WORKER -EINVAL has none yet.
  */
 long rh_vring_ioctl(struct rh_dev *dev, unsigned int cmd, void __user *argument)
 {

@@ -102,6 +102,11 @@ long vhost_get_vring_base(int fd, unsigned int index)
 	return result < 0 ? result : (long)state.num;
 }
 
+static int set_addr(int fd, const struct vhost_vring_addr *addr)
+{
+	return call(fd, VHOST_SET_VRING_ADDR, addr);
+}
+
 int vhost_set_vring_addr(int fd, unsigned int index, const void *desc, const void *avail,
 			 const void *used)
 {
@@ -112,7 +117,35 @@ int vhost_set_vring_addr(int fd, unsigned int index, const void *desc, const voi
 		.used_user_addr = (unsigned long)used,
 	};
 
-	return call(fd, VHOST_SET_VRING_ADDR, &addr);
+	return set_addr(fd, &addr);
+}
+
+/* With VHOST_VRING_F_LOG: the used ring is logged as if it lay at guest address @log. */
+int vhost_set_vring_addr_log(int fd, unsigned int index, const void *desc, const void *avail,
+			     const void *used, __u64 log)
+{
+	struct vhost_vring_addr addr = {
+		.index = index,
+		.flags = 1 << VHOST_VRING_F_LOG,
+		.desc_user_addr = (unsigned long)desc,
+		.avail_user_addr = (unsigned long)avail,
+		.used_user_addr = (unsigned long)used,
+		.log_guest_addr = log,
+	};
+
+	return set_addr(fd, &addr);
+}
+
+int vhost_set_log_base(int fd, const void *base)
+{
+	__u64 address = (unsigned long)base;
+
+	return call(fd, VHOST_SET_LOG_BASE, &address);
+}
+
+int vhost_set_log_fd(int fd, int eventfd)
+{
+	return call(fd, VHOST_SET_LOG_FD, &eventfd);
 }
 
 static int set_file(int fd, unsigned long request, unsigned int index, int file)

@@ -58,11 +58,15 @@ int vhost_set_features(int fd, __u64 features);
 int vhost_get_backend_features(int fd, __u64 *features);
 int vhost_set_backend_features(int fd, __u64 features);
 int vhost_set_mem_table(int fd, const struct vhost_memory *memory);
+int vhost_set_log_base(int fd, const void *base);
+int vhost_set_log_fd(int fd, int eventfd);
 int vhost_set_vring_num(int fd, unsigned int index, unsigned int num);
 int vhost_set_vring_base(int fd, unsigned int index, unsigned int base);
 long vhost_get_vring_base(int fd, unsigned int index);
 int vhost_set_vring_addr(int fd, unsigned int index, const void *desc, const void *avail,
 			 const void *used);
+int vhost_set_vring_addr_log(int fd, unsigned int index, const void *desc, const void *avail,
+			     const void *used, __u64 log);
 int vhost_set_vring_kick(int fd, unsigned int index, int eventfd);
 int vhost_set_vring_call(int fd, unsigned int index, int eventfd);
 int vhost_set_vring_err(int fd, unsigned int index, int eventfd);

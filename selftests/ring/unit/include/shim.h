@@ -41,6 +41,9 @@ typedef unsigned int gfp_t;
 #define le64_to_cpu(x) (x)
 #define U16_MAX UINT16_MAX
 
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define EXPORT_SYMBOL_GPL(symbol) _Static_assert(sizeof(symbol) > 0, #symbol)
+
 #ifdef UNIT_WEAK
 #include "../weak.h"
 #define shim_word(x) _Static_assert(sizeof(x) == sizeof(u16), "see weak.c")
