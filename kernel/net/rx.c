@@ -195,7 +195,10 @@ static int deliver(struct rh_net_dev *net, struct sk_buff *skb, struct rh_net_bu
 	if (err)
 		return err;
 	rh_net_budget_charge(budget, 0, length);
-	if (copy_packet(net, skb, header_len)) {
+	err = copy_packet(net, skb, header_len);
+	/* Also after an error: who knows how far it got. */
+	rh_queue_log_ranges(queue_of(net), net->rx.ranges, net->rx.range_count, length);
+	if (err) {
 		put_back(net);
 		return drop(net, skb);
 	}
