@@ -110,12 +110,14 @@ void rh_blk_queue_reap(struct rh_queue *queue);
  * @error: 0 or the errno of the I/O; valid once complete
  * @offset: first byte on the disk
  * @bytes: data length
- * @bounce: the driver's ranges when the data goes through pages of ours, else NULL
- * @bounce_count: entries at @bounce
+ * @bounced: the data goes through pages of ours
+ * @ranges: where the data is in the owner's memory; like @status it has to outlast the
+ *	chain's arrays, for a copy and for the dirty log. Room for @bvec_room.
+ * @range_count: entries at @ranges
  * @bio: bdev.c's bio, which uses @bvecs as its own table
  * @iocb: file.c's I/O that does not wait
  * @work: file.c: what has to block does so in a workqueue
- * @bvec_room: entries at @bvecs
+ * @bvec_room: entries at @bvecs, which @ranges follow
  * @bvec_count: those in use
  * @bvecs: the data's pages, pinned or (@bounce) our own
  */
@@ -132,8 +134,9 @@ struct rh_blk_request {
 	int error;
 	loff_t offset;
 	size_t bytes;
-	struct iovec *bounce;
-	unsigned int bounce_count;
+	bool bounced;
+	struct iovec *ranges;
+	unsigned int range_count;
 	union {
 		struct bio bio;
 		struct {

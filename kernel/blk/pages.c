@@ -8,7 +8,6 @@
  * rh_blk_pages_map() before the I/O, rh_blk_pages_unmap() after it.
  */
 #include <linux/mm.h>
-#include <linux/slab.h>
 
 #include "blk.h"
 
@@ -137,7 +136,6 @@ static void bounce_free(struct rh_blk_request *request)
 	for (i = 0; i < request->bvec_count; i++)
 		__free_page(request->bvecs[i].bv_page);
 	request->queue->bounced -= request->bytes;
-	kvfree(request->bounce);
 }
 
 /*
@@ -168,8 +166,8 @@ static int bounce_copy(struct rh_blk_request *request)
 	unsigned int i;
 	size_t copied;
 
-	iov_iter_init(&iter, write ? ITER_SOURCE : ITER_DEST, request->bounce,
-		      request->bounce_count, request->bytes);
+	iov_iter_init(&iter, write ? ITER_SOURCE : ITER_DEST, request->ranges,
+		      request->range_count, request->bytes);
 	for (i = 0; i < request->bvec_count; i++) {
 		const struct bio_vec *bvec = &request->bvecs[i];
 
@@ -181,21 +179,15 @@ static int bounce_copy(struct rh_blk_request *request)
 	return 0;
 }
 
-/* The ranges are copied as well: the chain's arrays do not last until a read has ended. */
-static int bounce(struct rh_blk_request *request, const struct rh_blk_ranges *ranges)
+static int bounce(struct rh_blk_request *request)
 {
 	struct rh_blk_queue *queue = request->queue;
 	int err;
 
-	if (queue->bounced && queue->bounced + ranges->bytes > BOUNCED_MAX)
+	if (queue->bounced && queue->bounced + request->bytes > BOUNCED_MAX)
 		return -ENOMEM;
-	request->bounce = kvmalloc_array(ranges->count, sizeof(*ranges->iov),
-					 GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-	if (!request->bounce)
-		return -ENOMEM;
-	memcpy(request->bounce, ranges->iov, ranges->count * sizeof(*ranges->iov));
-	request->bounce_count = ranges->count;
-	queue->bounced += ranges->bytes;
+	request->bounced = true;
+	queue->bounced += request->bytes;
 	err = bounce_alloc(request);
 	if (!err && rh_blk_request_is_write(request))
 		err = bounce_copy(request);
@@ -215,8 +207,11 @@ static int bounce(struct rh_blk_request *request, const struct rh_blk_ranges *ra
 int rh_blk_pages_map(struct rh_blk_request *request, const struct rh_blk_ranges *ranges)
 {
 	request->bytes = ranges->bytes;
+	/* The chain's arrays do not last until a read has ended. */
+	memcpy(request->ranges, ranges->iov, ranges->count * sizeof(*ranges->iov));
+	request->range_count = ranges->count;
 	if (needs_bounce(request->queue->disk, ranges))
-		return bounce(request, ranges);
+		return bounce(request);
 	return pin(request, ranges);
 }
 
@@ -231,12 +226,16 @@ int rh_blk_pages_unmap(struct rh_blk_request *request)
 	bool write = rh_blk_request_is_write(request);
 	int err = 0;
 
-	if (!request->bounce) {
+	if (!request->bounced) {
 		unpin(request, !write);
-		return 0;
+	} else {
+		if (!write && !request->error)
+			err = bounce_copy(request);
+		bounce_free(request);
 	}
-	if (!write && !request->error)
-		err = bounce_copy(request);
-	bounce_free(request);
+	/* Also after an error: the disk may have written some of it. */
+	if (!write)
+		rh_queue_log_ranges(&request->queue->queue, request->ranges,
+				    request->range_count, request->bytes);
 	return err;
 }

@@ -66,8 +66,10 @@ static void answer(struct rh_queue *queue, u16 head, u8 __user *status, int erro
 {
 	u32 length = 0;
 
-	if (status && !put_user(status_of(error), status))
+	if (status && !put_user(status_of(error), status)) {
 		length = (error ? 0 : written) + sizeof(*status);
+		rh_queue_log(queue, status, sizeof(*status));
+	}
 	rh_queue_push(queue, head, length);
 }
 
@@ -164,22 +166,26 @@ static void init_request(struct rh_blk_request *request, unsigned int bvec_room)
 {
 	request->bvec_room = bvec_room;
 	request->bvec_count = 0;
-	request->bounce = NULL;
+	request->bounced = false;
+	request->ranges = (struct iovec *)&request->bvecs[bvec_room];
+	request->range_count = 0;
 	request->bytes = 0;
 	request->error = 0;
 }
 
 /**
  * rh_blk_request_alloc - allocate a request
- * @bvecs: pages it shall have room for
+ * @bvecs: pages, and ranges, it shall have room for
  *
  * Return: the request, to be freed with kvfree(); NULL if there is no memory.
  */
 struct rh_blk_request *rh_blk_request_alloc(unsigned int bvecs)
 {
 	struct rh_blk_request *request;
+	size_t ranges = array_size(bvecs, sizeof(*request->ranges));
 
-	request = kvmalloc(struct_size(request, bvecs, bvecs), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	request = kvmalloc(struct_size(request, bvecs, bvecs) + ranges,
+			   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (request)
 		init_request(request, bvecs);
 	return request;
@@ -244,7 +250,7 @@ static int begin_io(struct command *command, const struct rh_blk_ranges *data)
 		put_request(request);
 		return err;
 	}
-	if (request->bounce)
+	if (request->bounced)
 		rh_queue_count(&queue->queue, BLK_BOUNCED, 1);
 	if (rh_blk_request_is_write(request))
 		rh_queue_count(&queue->queue, BLK_WRITES, 1);
@@ -284,6 +290,7 @@ static int get_id(struct command *command)
 
 	iov_iter_init(&iter, ITER_DEST, to->iov, to->count, to->bytes);
 	command->written = copy_to_iter(command->queue->disk->serial, bytes, &iter);
+	rh_queue_log_ranges(&command->queue->queue, to->iov, to->count, command->written);
 	return command->written == bytes ? 0 : -EFAULT;
 }
 
