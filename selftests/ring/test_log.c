@@ -88,6 +88,8 @@ static void offer(struct rig *rig, unsigned int count)
 
 		switch (rig->flavour) {
 		case RIG_BLK:
+			/* No status has this value, so that writing it shows. */
+			memory[3 * page] = 0xee;
 			ASSERT_LE(0, driver_add(rig->queue, read, 4));
 			break;
 		case RIG_NET_TX:

@@ -152,12 +152,15 @@ static void try_addresses(struct pair *pair, const char *step, const unsigned ch
 		address = addresses(ring);
 		address.used_user_addr = values[i];
 		set_addresses(pair, step, &address);
+		address = addresses(ring);
+		address.log_guest_addr = values[i];
+		set_addresses(pair, step, &address);
 	}
 }
 
 TEST_F(upstream, ring_addresses_while_stopped)
 {
-	const unsigned int flags[] = { 0, 2, 1u << 31, ~0u };
+	const unsigned int flags[] = { 0, 1u << VHOST_VRING_F_LOG, 2, 1u << 31, ~0u };
 	struct vhost_vring_addr address = addresses(self->ring);
 	struct pair *pair = &self->pair;
 
@@ -202,6 +205,8 @@ TEST_F(upstream, arguments_that_are_not_there)
 		pair_call_raw(pair, "kernel's argument", vring_requests[n], KERNEL_HALF);
 	}
 	pair_call_raw(pair, "table at null", VHOST_SET_MEM_TABLE, 0);
+	pair_call_raw(pair, "log at null", VHOST_SET_LOG_BASE, 0);
+	pair_call_raw(pair, "log fd at null", VHOST_SET_LOG_FD, 0);
 }
 
 TEST_F(upstream, descriptors_that_are_no_eventfds)
@@ -217,6 +222,7 @@ TEST_F(upstream, descriptors_that_are_no_eventfds)
 	for (unsigned int i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		for (unsigned int n = 0; n < sizeof(requests) / sizeof(requests[0]); n++)
 			pair_file(pair, "eventfd", requests[n], 0, files[i]);
+		pair_call(pair, "log's eventfd", VHOST_SET_LOG_FD, &files[i], sizeof(int));
 	}
 }
 
