@@ -7,7 +7,7 @@
  */
 #include <linux/vhost_types.h>
 
-#include "ring.h"
+#include "format.h"
 
 static unsigned int chain_ranges(const struct rh_chain *chain)
 {

@@ -26,6 +26,7 @@
 
 #include "../../uapi/ringhost.h"
 #include "../compat.h"
+#include "busypoll.h"
 #include "ioctl.h"
 #include "memory.h"
 #include "pool.h"
@@ -160,6 +161,7 @@ enum rh_queue_state {
  * @dev: its device; constant
  * @index: its number in the device; constant
  * @lock: serialises worker, start, stop and set-up; nests inside dev->lock
+ * @lock_waiters: who waits for @lock and is no worker; a look for more ends for them
  * @state: written under @lock
  * @ring: the ring itself; under @lock
  * @memory: the memory table in force; under @lock
@@ -178,6 +180,7 @@ enum rh_queue_state {
  * @kick_head: where @kick_wait is queued; NULL when not polling
  * @kick_wait: our entry in the kick eventfd's wait queue
  * @kick_table: collects @kick_head when polling starts
+ * @poll: looking for more before asking for a kick; under @lock
  * @worker: runs @work; NULL until the queue first starts or is attached to one; read under
  *	the RCU read lock, written under @lock and dev->lock
  * @work: the queue's turn in its worker
@@ -188,6 +191,7 @@ struct rh_queue {
 	struct rh_dev *dev;
 	unsigned int index;
 	struct mutex lock;
+	atomic_t lock_waiters;
 	enum rh_queue_state state;
 	struct rh_ring ring;
 	struct rh_memory *memory;
@@ -206,6 +210,7 @@ struct rh_queue {
 	wait_queue_head_t *kick_head;
 	wait_queue_entry_t kick_wait;
 	poll_table kick_table;
+	struct rh_poll poll;
 	struct rh_worker __rcu *worker;
 	struct rh_work work;
 	u64 stats[RINGHOST_STAT_COUNT];

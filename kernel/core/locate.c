@@ -10,7 +10,7 @@
  */
 #include <linux/vhost_types.h>
 
-#include "ring.h"
+#include "format.h"
 
 #define PARTS 3
 

@@ -132,7 +132,7 @@ void rh_log_ranges(struct rh_log *log, const struct iovec *iov, unsigned int cou
 	if (!log->everything)
 		return;
 	for (; count && bytes; iov++, count--) {
-		part = min(bytes, (size_t)iov->iov_len);
+		part = min_t(size_t, bytes, iov->iov_len);
 		rh_log_user(log, iov->iov_base, part);
 		bytes -= part;
 	}

@@ -10,7 +10,7 @@
 #include <linux/minmax.h>
 #include <linux/virtio_byteorder.h>
 
-#include "ring.h"
+#include "format.h"
 
 /* Ownership of a descriptor: both bits equal its wrap counter's value when it is used. */
 #define FLAG_AVAIL BIT(VRING_PACKED_DESC_F_AVAIL)
@@ -300,6 +300,17 @@ int rh_packed_disable_kick(struct rh_ring *ring)
 	return 0;
 }
 
+/**
+ * rh_packed_has_more - whether the driver has made the next descriptor available
+ * @ring: the ring
+ *
+ * Return: 1 or 0; -EFAULT.
+ */
+int rh_packed_has_more(struct rh_ring *ring)
+{
+	return is_available(ring, ring->avail_seen);
+}
+
 static int write_wish(struct rh_ring *ring)
 {
 	const size_t flags = offsetof(struct vring_packed_desc_event, flags);
@@ -330,5 +341,5 @@ int rh_packed_enable_kick(struct rh_ring *ring)
 	 * 1.3, 2.8.21.3).
 	 */
 	smp_mb();
-	return is_available(ring, ring->avail_seen);
+	return rh_packed_has_more(ring);
 }

@@ -18,6 +18,7 @@
  * Runs in the owner's ioctls and write(), under dev->lock, so that pages are pinned on the
  * owner's account. Entry points: all that are not static; see queue.h.
  */
+#include "format.h"
 #include "queue.h"
 #include "viommu.h"
 

@@ -152,6 +152,16 @@ bool rh_pool_is_orphan(const struct rh_queue *queue)
 }
 
 /**
+ * rh_pool_is_idle - whether a queue's worker has no other work waiting
+ * @queue: the queue, started; its lock is held
+ */
+bool rh_pool_is_idle(const struct rh_queue *queue)
+{
+	return rh_worker_is_idle(rcu_dereference_protected(queue->worker,
+							   lockdep_is_held(&queue->lock)));
+}
+
+/**
  * rh_pool_waits_for_owner - whether the end of the workers may take another process's help
  * @dev: the device; nobody else uses it
  *

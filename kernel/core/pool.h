@@ -30,6 +30,7 @@ int rh_pool_provide(struct rh_queue *queue);
 int rh_pool_attach(struct rh_queue *queue, unsigned int id);
 int rh_pool_find(struct rh_queue *queue, unsigned int *id);
 bool rh_pool_is_orphan(const struct rh_queue *queue);
+bool rh_pool_is_idle(const struct rh_queue *queue);
 bool rh_pool_waits_for_owner(struct rh_dev *dev);
 void rh_pool_kill(struct rh_dev *dev);
 void rh_pool_free(struct rh_dev *dev);

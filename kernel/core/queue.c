@@ -73,12 +73,14 @@ EXPORT_SYMBOL_GPL(rh_queue_complete);
  */
 void rh_queue_lock(struct rh_queue *queue)
 {
-	if (!mutex_lock_killable(&queue->lock))
-		return;
-	/* Others may hold the descriptor: their death is no reason. */
-	if (current->mm == queue->dev->mm)
-		rh_pool_kill(queue->dev);
-	mutex_lock(&queue->lock);
+	atomic_inc(&queue->lock_waiters);
+	if (mutex_lock_killable(&queue->lock)) {
+		/* Others may hold the descriptor: their death is no reason. */
+		if (current->mm == queue->dev->mm)
+			rh_pool_kill(queue->dev);
+		mutex_lock(&queue->lock);
+	}
+	atomic_dec(&queue->lock_waiters);
 }
 
 /**
@@ -160,6 +162,8 @@ int rh_queue_pop(struct rh_queue *queue, struct rh_chain *chain)
 	}
 	if (rh_queue_failed(queue, ret) || !ret)
 		return ret;
+	if (unlikely(queue->poll.empty_since))
+		rh_poll_learn(queue);
 	queue->inflight++;
 	rh_queue_count(queue, DESCRIPTORS, chain->descriptors);
 	rh_queue_count(queue, BYTES_READ, chain->out_bytes);
@@ -258,6 +262,8 @@ bool rh_queue_enable_kick(struct rh_queue *queue)
 	int ret;
 
 	lockdep_assert_held(&queue->lock);
+	if (rh_poll_finds_more(queue))
+		return true;
 	ret = rh_ring_enable_kick(&queue->ring);
 	return !rh_queue_failed(queue, ret) && ret;
 }
@@ -467,6 +473,7 @@ void rh_queue_reset(struct rh_queue *queue)
 	queue->error = NULL;
 	queue->kick = NULL;
 	queue->memory = NULL;
+	rh_poll_set(queue, 0);
 	memset(&queue->ring, 0, sizeof(queue->ring));
 	mutex_unlock(&queue->lock);
 }

@@ -17,7 +17,7 @@
  */
 #include <linux/slab.h>
 
-#include "ring.h"
+#include "format.h"
 
 static int alloc_tables(struct rh_ring *ring)
 {
@@ -421,6 +421,17 @@ int rh_ring_needs_call(struct rh_ring *ring)
 int rh_ring_disable_kick(struct rh_ring *ring)
 {
 	return ring->packed ? rh_packed_disable_kick(ring) : rh_split_disable_kick(ring);
+}
+
+/**
+ * rh_ring_has_more - whether the driver has offered what rh_ring_pop() has not seen yet
+ * @ring: the ring
+ *
+ * Return: 1 or 0; -EFAULT.
+ */
+int rh_ring_has_more(struct rh_ring *ring)
+{
+	return ring->packed ? rh_packed_has_more(ring) : rh_split_has_more(ring);
 }
 
 /**

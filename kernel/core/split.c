@@ -9,7 +9,7 @@
 #include <linux/minmax.h>
 #include <linux/virtio_byteorder.h>
 
-#include "ring.h"
+#include "format.h"
 
 /* The event words are one entry past the end of either ring; virtio 1.3, 2.7.10. */
 static size_t used_event(const struct rh_ring *ring)
@@ -299,6 +299,21 @@ int rh_split_disable_kick(struct rh_ring *ring)
 }
 
 /**
+ * rh_split_has_more - whether the driver has moved its index
+ * @ring: the ring
+ *
+ * Return: 1 or 0; -EFAULT.
+ */
+int rh_split_has_more(struct rh_ring *ring)
+{
+	u16 index;
+
+	if (read16(ring, &ring->driver, offsetof(struct vring_avail, idx), &index))
+		return rh_ring_fault(ring);
+	return index != ring->avail_seen;
+}
+
+/**
  * rh_split_enable_kick - ask for a kick, and look once more
  * @ring: the ring
  *
@@ -306,7 +321,6 @@ int rh_split_disable_kick(struct rh_ring *ring)
  */
 int rh_split_enable_kick(struct rh_ring *ring)
 {
-	u16 index;
 	int err;
 
 	err = ring->event_idx ? write16(ring, &ring->device, avail_event(ring), ring->avail_seen) :
@@ -319,7 +333,5 @@ int rh_split_enable_kick(struct rh_ring *ring)
 	 * 1.3, 2.7.13.4).
 	 */
 	smp_mb();
-	if (read16(ring, &ring->driver, offsetof(struct vring_avail, idx), &index))
-		return rh_ring_fault(ring);
-	return index != ring->avail_seen;
+	return rh_split_has_more(ring);
 }

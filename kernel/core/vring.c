@@ -132,6 +132,18 @@ static long get_worker(struct rh_queue *queue, union rh_vring_argument *arg)
 	return rh_pool_find(queue, &arg->worker.worker_id);
 }
 
+static long set_busyloop(struct rh_queue *queue, union rh_vring_argument *arg)
+{
+	rh_poll_set(queue, arg->state.num);
+	return 0;
+}
+
+static long get_busyloop(struct rh_queue *queue, union rh_vring_argument *arg)
+{
+	arg->state.num = rh_poll_get(queue);
+	return 0;
+}
+
 static long get_stats(struct rh_queue *queue, union rh_vring_argument *arg)
 {
 	u64 __user *values = u64_to_user_ptr(arg->stats.values);
@@ -153,6 +165,8 @@ static const struct rh_vring_ioctl vring_ioctls[] = {
 	{ VHOST_SET_VRING_ERR, true, false, set_error },
 	{ VHOST_ATTACH_VRING_WORKER, true, false, attach_worker },
 	{ VHOST_GET_VRING_WORKER, false, true, get_worker },
+	{ VHOST_SET_VRING_BUSYLOOP_TIMEOUT, true, false, set_busyloop },
+	{ VHOST_GET_VRING_BUSYLOOP_TIMEOUT, true, true, get_busyloop },
 	{ RINGHOST_GET_VRING_STATS, false, true, get_stats },
 	{ }
 };

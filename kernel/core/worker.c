@@ -231,6 +231,15 @@ bool rh_worker_is_dead(const struct rh_worker *worker)
 }
 
 /**
+ * rh_worker_is_idle - whether nothing waits for the worker, which may be at work
+ * @worker: the worker
+ */
+bool rh_worker_is_idle(const struct rh_worker *worker)
+{
+	return llist_empty(&worker->works);
+}
+
+/**
  * rh_worker_kill - the owner dies: wait for its memory no longer
  * @worker: the worker
  *

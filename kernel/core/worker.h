@@ -41,5 +41,6 @@ void rh_worker_destroy(struct rh_worker *worker);
 void rh_worker_queue(struct rh_worker *worker, struct rh_work *work);
 bool rh_worker_is_task(const struct rh_worker *worker);
 bool rh_worker_is_dead(const struct rh_worker *worker);
+bool rh_worker_is_idle(const struct rh_worker *worker);
 
 #endif /* RH_WORKER_H */

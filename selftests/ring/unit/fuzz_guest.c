@@ -7,6 +7,7 @@
 #include <linux/vhost_types.h>
 
 #include "fuzz.h"
+#include "../../../kernel/core/format.h"
 
 static void *lend(size_t size, bool readonly)
 {

@@ -6,6 +6,7 @@
  */
 #include "harness.h"
 #include "world.h"
+#include "../../../kernel/core/format.h"
 
 #define WRAP RH_PACKED_WRAP
 #define BOTH(avail, used) ((u32)(used) << 16 | (avail))
