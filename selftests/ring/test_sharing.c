@@ -102,7 +102,7 @@ static void call_once(struct rig *rig, unsigned int *seed)
 		vhost_set_vring_call(fd, queue->index, rand_r(seed) % 2 ? queue->call : -1);
 		break;
 	case 5:
-		vhost_set_features(fd, rand_r(seed) % 2 ? DRIVER_FEATURES : 0);
+		vhost_set_features(fd, rand_r(seed) % 2 ? rig->driver.features : 0);
 		break;
 	case 6:
 		vhost_set_vring_base(fd, queue->index, queue->used->idx);
@@ -145,7 +145,7 @@ TEST_F(pair, threads_that_race_on_one_descriptor_leave_a_device_that_works)
 	for (unsigned int i = 0; i < 3; i++)
 		ASSERT_EQ(0, pthread_join(threads[i], NULL));
 
-	ASSERT_EQ(0, vhost_set_features(rig->driver.fd, DRIVER_FEATURES));
+	ASSERT_EQ(0, vhost_set_features(rig->driver.fd, rig->driver.features));
 	for (unsigned int i = 0; i < 2; i++) {
 		ASSERT_EQ(0, rig_stop_queue(rig, &rig->driver.queues[i]));
 		driver_reset_queue(&rig->driver.queues[i]);
