@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * An oracle for the dirty log: compares the guest's memory before and after, and asks for
- * the bit of each page that changed. Pages that the driver writes, which are those of the
- * descriptors and avail rings, are left out; the device has no business there.
+ * the bit of each page that changed. Pages that the driver alone writes, which are those of
+ * avail rings, of a split ring's descriptors and of a packed one's driver events, are left out.
  */
 #ifndef RING_LOGGED_H
 #define RING_LOGGED_H
@@ -105,7 +105,10 @@ static inline bool logged_is_drivers(const struct logged *logged, const void *pa
 	for (unsigned int i = 0; i < logged->driver->queue_count; i++) {
 		const struct driver_queue *queue = &logged->driver->queues[i];
 
-		if (page >= (void *)queue->desc && page < (void *)queue->used)
+		const void *first = driver_is_packed(queue) ? (void *)queue->avail :
+							      (void *)queue->desc;
+
+		if (page >= first && page < (void *)queue->used)
 			return true;
 	}
 	return false;
