@@ -386,8 +386,8 @@ static int queue_start_locked(struct rh_queue *queue)
  * rh_queue_start - let the worker loose on the ring
  * @queue: the queue; dev->lock is held, the caller is the owner
  *
- * Return: 0; -EBUSY not stopped, -EINVAL size or base not of the ring's format, -EFAULT no memory table or ring outside the process,
- * -ENOMEM, or what the backend's start() says.
+ * Return: 0; -EBUSY not stopped, -EINVAL size or base not of the ring's format, -EFAULT no
+ * memory table or ring outside the process, -ENOMEM, or what the backend's start() says.
  */
 int rh_queue_start(struct rh_queue *queue)
 {

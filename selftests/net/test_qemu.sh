@@ -216,7 +216,7 @@ echo "TAP version 13"
 for program in qemu-system-x86_64 busybox cpio; do
 	command -v "$program" > /dev/null || skip_all "no $program"
 done
-[[ -r $KERNEL ]] || skip_all "no $KERNEL"
+[[ -r $GUEST_KERNEL ]] || skip_all "no $GUEST_KERNEL"
 work=$(mktemp -d)
 mount -t tmpfs work "$work" || exit 1
 trap clean_up EXIT
