@@ -12,14 +12,14 @@
 #include "format.h"
 
 /* The event words are one entry past the end of either ring; virtio 1.3, 2.7.10. */
-static size_t used_event(const struct rh_ring *ring)
+static size_t used_event(unsigned int num)
 {
-	return offsetof(struct vring_avail, ring) + ring->num * sizeof(__virtio16);
+	return offsetof(struct vring_avail, ring) + num * sizeof(__virtio16);
 }
 
-static size_t avail_event(const struct rh_ring *ring)
+static size_t avail_event(unsigned int num)
 {
-	return offsetof(struct vring_used, ring) + ring->num * sizeof(struct vring_used_elem);
+	return offsetof(struct vring_used, ring) + num * sizeof(struct vring_used_elem);
 }
 
 static int read16(const struct rh_ring *ring, const struct rh_area *area, size_t offset,
@@ -50,10 +50,8 @@ static int write16(struct rh_ring *ring, const struct rh_area *area, size_t offs
  */
 size_t rh_split_bytes(unsigned int num, size_t *driver, size_t *device)
 {
-	struct rh_ring ring = { .num = num };
-
-	*driver = used_event(&ring) + sizeof(__virtio16);
-	*device = avail_event(&ring) + sizeof(__virtio16);
+	*driver = used_event(num) + sizeof(__virtio16);
+	*device = avail_event(num) + sizeof(__virtio16);
 	return num * sizeof(struct vring_desc);
 }
 
@@ -275,7 +273,7 @@ int rh_split_needs_call(struct rh_ring *ring)
 			return rh_ring_fault(ring);
 		return !(word & VRING_AVAIL_F_NO_INTERRUPT);
 	}
-	if (read16(ring, &ring->driver, used_event(ring), &word))
+	if (read16(ring, &ring->driver, used_event(ring->num), &word))
 		return rh_ring_fault(ring);
 	return vring_need_event(word, ring->used_next, ring->used_next - ring->uncalled);
 }
@@ -323,8 +321,10 @@ int rh_split_enable_kick(struct rh_ring *ring)
 {
 	int err;
 
-	err = ring->event_idx ? write16(ring, &ring->device, avail_event(ring), ring->avail_seen) :
-				write16(ring, &ring->device, offsetof(struct vring_used, flags), 0);
+	if (ring->event_idx)
+		err = write16(ring, &ring->device, avail_event(ring->num), ring->avail_seen);
+	else
+		err = write16(ring, &ring->device, offsetof(struct vring_used, flags), 0);
 	if (err)
 		return rh_ring_fault(ring);
 	/*

@@ -29,15 +29,16 @@ static long set_num(struct rh_queue *queue, union rh_vring_argument *arg)
 }
 
 /* The ring as it would be with the addresses given. */
-static struct rh_ring ring_at(const struct rh_ring *ring, const struct vhost_vring_addr *address)
+static void ring_at(struct rh_ring *at, const struct rh_ring *ring,
+		    const struct vhost_vring_addr *address)
 {
-	struct rh_ring at = { .num = ring->num, .packed = ring->packed };
-
-	at.desc.address = address->desc_user_addr;
-	at.driver.address = address->avail_user_addr;
-	at.device.address = address->used_user_addr;
-	rh_ring_place_as_given(&at);
-	return at;
+	memset(at, 0, sizeof(*at));
+	at->num = ring->num;
+	at->packed = ring->packed;
+	at->desc.address = address->desc_user_addr;
+	at->driver.address = address->avail_user_addr;
+	at->device.address = address->used_user_addr;
+	rh_ring_place_as_given(at);
 }
 
 /* Legal on a running queue: it goes on at the same position of the new ring. */
@@ -53,7 +54,7 @@ static long set_addr(struct rh_queue *queue, union rh_vring_argument *arg)
 	    !IS_ALIGNED(address->used_user_addr, VRING_USED_ALIGN_SIZE) ||
 	    !IS_ALIGNED(address->log_guest_addr, VRING_USED_ALIGN_SIZE))
 		return -EINVAL;
-	at = ring_at(&queue->ring, address);
+	ring_at(&at, &queue->ring, address);
 	if (queue->state != RH_QUEUE_STOPPED && !queue->iotlb &&
 	    (!rh_ring_addresses_ok(&at) ||
 	     (log && !rh_log_device_ok(queue->dev->bitmap, &at, address->log_guest_addr))))
