@@ -84,7 +84,7 @@ bench-ring: ## what a chain costs in instructions, ours and vhost-net's
 debug-kernel: ## a kernel for test hosts that forgives nothing, FLAVOUR=debug or kcsan; cached
 	@scripts/debug-kernel $(FLAVOUR) > /dev/null
 
-check-debug: ## all tests of a kernel on that one
+check-debug: ## of check, only what runs on the debug kernel
 	@scripts/setup
 	@scripts/check --debug
 
