@@ -13,7 +13,6 @@
  * Entry points: rh_blk_fops; the rh_dev_ops at the bottom.
  */
 #include <linux/module.h>
-#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vhost.h>
@@ -129,63 +128,19 @@ static int blk_open(struct inode *inode, struct file *file)
 		blk->queue_table[i] = &blk->queues[i].queue;
 	}
 	rh_dev_init(&blk->dev, &blk_ops, blk->queue_table, RH_BLK_QUEUES);
-	file->private_data = blk;
+	file->private_data = &blk->dev;
 	return 0;
-}
-
-static int blk_release(struct inode *inode, struct file *file)
-{
-	struct rh_blk_dev *blk = file->private_data;
-
-	rh_dev_release(&blk->dev);
-	return 0;
-}
-
-static long blk_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
-{
-	struct rh_blk_dev *blk = file->private_data;
-
-	return rh_dev_ioctl(&blk->dev, cmd, arg);
-}
-
-static ssize_t blk_read(struct file *file, char __user *to, size_t count, loff_t *position)
-{
-	struct rh_blk_dev *blk = file->private_data;
-
-	return rh_dev_read(&blk->dev, file, to, count);
-}
-
-static ssize_t blk_write(struct file *file, const char __user *from, size_t count,
-			 loff_t *position)
-{
-	struct rh_blk_dev *blk = file->private_data;
-
-	return rh_dev_write(&blk->dev, from, count);
-}
-
-static __poll_t blk_poll(struct file *file, poll_table *table)
-{
-	struct rh_blk_dev *blk = file->private_data;
-
-	return rh_dev_poll(&blk->dev, file, table);
-}
-
-static void blk_show_fdinfo(struct seq_file *seq, struct file *file)
-{
-	struct rh_blk_dev *blk = file->private_data;
-
-	rh_dev_show_stats(seq, &blk->dev);
 }
 
 const struct file_operations rh_blk_fops = {
 	.owner = THIS_MODULE,
 	.open = blk_open,
-	.release = blk_release,
-	.unlocked_ioctl = blk_ioctl,
+	.release = rh_dev_release,
+	.unlocked_ioctl = rh_dev_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.read = blk_read,
-	.write = blk_write,
-	.poll = blk_poll,
+	.read = rh_dev_read,
+	.write = rh_dev_write,
+	.poll = rh_dev_poll,
 	.llseek = noop_llseek,
-	.show_fdinfo = blk_show_fdinfo,
+	.show_fdinfo = rh_dev_show_stats,
 };

@@ -125,20 +125,21 @@ struct rh_dev {
 	struct work_struct release;
 };
 
+/* All but the first are operations of a file whose private_data is the struct rh_dev. */
 void rh_dev_init(struct rh_dev *dev, const struct rh_dev_ops *ops,
 		 struct rh_queue **queues, unsigned int queue_count);
-void rh_dev_release(struct rh_dev *dev);
-long rh_dev_ioctl(struct rh_dev *dev, unsigned int cmd, unsigned long arg);
+int rh_dev_release(struct inode *inode, struct file *file);
+long rh_dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* ---- stats.c: what fdinfo shows ---- */
 
-void rh_dev_show_stats(struct seq_file *seq, struct rh_dev *dev);
+void rh_dev_show_stats(struct seq_file *seq, struct file *file);
 
 /* ---- viommu.c, miss.c: the node's read, write and poll ---- */
 
-ssize_t rh_dev_write(struct rh_dev *dev, const char __user *from, size_t count);
-ssize_t rh_dev_read(struct rh_dev *dev, struct file *file, char __user *to, size_t count);
-__poll_t rh_dev_poll(struct rh_dev *dev, struct file *file, poll_table *table);
+ssize_t rh_dev_write(struct file *file, const char __user *from, size_t count, loff_t *position);
+ssize_t rh_dev_read(struct file *file, char __user *to, size_t count, loff_t *position);
+__poll_t rh_dev_poll(struct file *file, poll_table *table);
 
 /* ---- queue.c: one virtqueue, its eventfds, start and stop ---- */
 

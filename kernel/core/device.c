@@ -3,8 +3,8 @@
  * One open device node: its owner, its memory table, its life; and the vhost ioctls
  * that concern the device as a whole. Those that concern one queue are in vring.c.
  *
- * Runs in the owner's ioctls, or in the last close. Entry points: rh_dev_init() and
- * rh_dev_release() from the backend's open() and release(), rh_dev_ioctl().
+ * Runs in the owner's ioctls, or in the last close. Entry points: rh_dev_init() from the
+ * backend's open(); rh_dev_ioctl() and rh_dev_release(), operations of its file.
  */
 #include <linux/atomic.h>
 #include <linux/export.h>
@@ -277,15 +277,16 @@ static long ioctl_locked(struct rh_dev *dev, unsigned int cmd, void __user *argu
 
 /**
  * rh_dev_ioctl - serve an ioctl of a device node
- * @dev: the device
+ * @file: the node, opened
  * @cmd: a vhost or ringhost number, or one of the backend's
  * @arg: its argument
  *
  * Return: 0 or the ioctl's result; -EPERM if it needs the owner and the caller is not,
  * -EBUSY in the wrong state, -ENOTTY unknown; others as the ioctl says.
  */
-long rh_dev_ioctl(struct rh_dev *dev, unsigned int cmd, unsigned long arg)
+long rh_dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
+	struct rh_dev *dev = file->private_data;
 	long ret;
 
 	mutex_lock(&dev->lock);
@@ -341,22 +342,26 @@ static void release_run(struct work_struct *work)
 
 /**
  * rh_dev_release - the last close: stop and release everything, and free the device
- * @dev: the device; nobody else uses it
+ * @inode: the node
+ * @file: the node, opened; nobody else uses it
  *
  * Done when this returns, unless a process that is not the owner has the last descriptor
  * while the owner lives and has lent its threads: whether these run, the owner decides,
  * who may be stopped or frozen, and nobody else's close shall wait for that. Then the device
  * goes when they do.
  */
-void rh_dev_release(struct rh_dev *dev)
+int rh_dev_release(struct inode *inode, struct file *file)
 {
+	struct rh_dev *dev = file->private_data;
+
 	if (!rh_pool_waits_for_owner(dev)) {
 		dev_exit(dev);
-		return;
+		return 0;
 	}
 	__module_get(dev->ops->owner);
 	INIT_WORK(&dev->release, release_run);
 	queue_work(release_queue, &dev->release);
+	return 0;
 }
 EXPORT_SYMBOL_GPL(rh_dev_release);
 

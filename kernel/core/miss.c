@@ -167,16 +167,17 @@ static void give_back(struct rh_dev *dev, struct rh_queue *queue)
 
 /**
  * rh_dev_read - read(): the next translation that a queue asks for
- * @dev: the device
- * @file: its open file
+ * @file: the node, opened
  * @to: receives a struct vhost_msg, or vhost_msg_v2 if that was negotiated
  * @count: room at @to
+ * @position: means nothing here
  *
  * Return: the message's size; -EINVAL less room than that, -EAGAIN none now and O_NONBLOCK,
  * -EBADFD none now and no vIOMMU, -ERESTARTSYS a signal came, -EFAULT; the message is kept.
  */
-ssize_t rh_dev_read(struct rh_dev *dev, struct file *file, char __user *to, size_t count)
+ssize_t rh_dev_read(struct file *file, char __user *to, size_t count, loff_t *position)
 {
+	struct rh_dev *dev = file->private_data;
 	struct vhost_msg_v2 message;
 	struct rh_queue *from;
 	int ret, err;
@@ -204,14 +205,14 @@ EXPORT_SYMBOL_GPL(rh_dev_read);
 
 /**
  * rh_dev_poll - poll(): whether there is something to read
- * @dev: the device
- * @file: its open file
+ * @file: the node, opened
  * @table: poll's
  *
  * Return: EPOLLIN if a translation is asked for.
  */
-__poll_t rh_dev_poll(struct rh_dev *dev, struct file *file, poll_table *table)
+__poll_t rh_dev_poll(struct file *file, poll_table *table)
 {
+	struct rh_dev *dev = file->private_data;
 	__poll_t mask;
 
 	poll_wait(file, &dev->viommu.readers, table);

@@ -3,7 +3,7 @@
  * The counters' names, and the text of a node's fdinfo.
  *
  * Runs in whoever reads /proc/PID/fdinfo/FD, without a lock: a reader never disturbs the
- * device. Entry points: rh_dev_show_stats() from the backends' show_fdinfo().
+ * device. Entry point: rh_dev_show_stats(), an operation of the backends' files.
  */
 #include <linux/export.h>
 #include <linux/seq_file.h>
@@ -61,12 +61,13 @@ static void show_counters(struct seq_file *seq, const struct rh_queue *queue)
 /**
  * rh_dev_show_stats - print what a node's fdinfo says: Documentation/uapi/statistics.rst
  * @seq: where to
- * @dev: the device
+ * @file: the node, opened
  *
  * Takes no lock: values are read one by one while they move.
  */
-void rh_dev_show_stats(struct seq_file *seq, struct rh_dev *dev)
+void rh_dev_show_stats(struct seq_file *seq, struct file *file)
 {
+	const struct rh_dev *dev = file->private_data;
 	unsigned int i;
 
 	seq_printf(seq, "device:\t%u\n", dev->id);

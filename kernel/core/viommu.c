@@ -169,16 +169,18 @@ static int take_message(struct rh_dev *dev, const struct vhost_iotlb_msg *messag
 
 /**
  * rh_dev_write - write(): the owner adds a translation or takes some back
- * @dev: the device
+ * @file: the node, opened
  * @from: a struct vhost_msg or vhost_msg_v2, whichever was negotiated
  * @count: bytes at @from; those behind the first message are left
+ * @position: means nothing here
  *
  * Return: the message's size; -EINVAL fewer bytes than that, unknown format, size 0, unknown
  * permission; -EPERM not the owner; -EFAULT no vIOMMU, unknown type, a range that wraps or
  * is not in the process, or @from unreadable.
  */
-ssize_t rh_dev_write(struct rh_dev *dev, const char __user *from, size_t count)
+ssize_t rh_dev_write(struct file *file, const char __user *from, size_t count, loff_t *position)
 {
+	struct rh_dev *dev = file->private_data;
 	struct vhost_msg_v2 message;
 	int err;
 

@@ -14,7 +14,6 @@
  */
 #include <linux/file.h>
 #include <linux/module.h>
-#include <linux/seq_file.h>
 #include <linux/slab.h>
 
 #include "net.h"
@@ -142,63 +141,19 @@ static int net_open(struct inode *inode, struct file *file)
 	for (i = 0; i < RH_NET_QUEUES; i++)
 		net->queue_table[i] = &net->queues[i].queue;
 	rh_dev_init(&net->dev, &net_ops, net->queue_table, RH_NET_QUEUES);
-	file->private_data = net;
+	file->private_data = &net->dev;
 	return 0;
-}
-
-static int net_release(struct inode *inode, struct file *file)
-{
-	struct rh_net_dev *net = file->private_data;
-
-	rh_dev_release(&net->dev);
-	return 0;
-}
-
-static long net_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
-{
-	struct rh_net_dev *net = file->private_data;
-
-	return rh_dev_ioctl(&net->dev, cmd, arg);
-}
-
-static ssize_t net_read(struct file *file, char __user *to, size_t count, loff_t *position)
-{
-	struct rh_net_dev *net = file->private_data;
-
-	return rh_dev_read(&net->dev, file, to, count);
-}
-
-static ssize_t net_write(struct file *file, const char __user *from, size_t count,
-			 loff_t *position)
-{
-	struct rh_net_dev *net = file->private_data;
-
-	return rh_dev_write(&net->dev, from, count);
-}
-
-static __poll_t net_poll(struct file *file, poll_table *table)
-{
-	struct rh_net_dev *net = file->private_data;
-
-	return rh_dev_poll(&net->dev, file, table);
-}
-
-static void net_show_fdinfo(struct seq_file *seq, struct file *file)
-{
-	struct rh_net_dev *net = file->private_data;
-
-	rh_dev_show_stats(seq, &net->dev);
 }
 
 const struct file_operations rh_net_fops = {
 	.owner = THIS_MODULE,
 	.open = net_open,
-	.release = net_release,
-	.unlocked_ioctl = net_ioctl,
+	.release = rh_dev_release,
+	.unlocked_ioctl = rh_dev_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.read = net_read,
-	.write = net_write,
-	.poll = net_poll,
+	.read = rh_dev_read,
+	.write = rh_dev_write,
+	.poll = rh_dev_poll,
 	.llseek = noop_llseek,
-	.show_fdinfo = net_show_fdinfo,
+	.show_fdinfo = rh_dev_show_stats,
 };
