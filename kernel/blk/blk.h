@@ -119,7 +119,7 @@ void rh_blk_queue_reap(struct rh_queue *queue);
  * @work: file.c: what has to block does so in a workqueue
  * @bvec_room: entries at @bvecs, which @ranges follow
  * @bvec_count: those in use
- * @bvecs: the data's pages, pinned or (@bounce) our own
+ * @bvecs: the data's pages, pinned or (@bounced) our own
  */
 struct rh_blk_request {
 	struct rh_blk_queue *queue;

@@ -98,4 +98,11 @@ int rh_packed_disable_kick(struct rh_ring *ring);
 int rh_packed_has_more(struct rh_ring *ring);
 int rh_packed_enable_kick(struct rh_ring *ring);
 
+/* The size of the descriptor area, and of the two others. */
+static inline size_t rh_ring_bytes(const struct rh_ring *ring, size_t *driver, size_t *device)
+{
+	return ring->packed ? rh_packed_bytes(ring->num, driver, device) :
+			      rh_split_bytes(ring->num, driver, device);
+}
+
 #endif /* RH_FORMAT_H */

@@ -30,8 +30,7 @@ static void list_parts(struct rh_ring *ring, struct part *parts)
 {
 	size_t desc, driver, device;
 
-	desc = ring->packed ? rh_packed_bytes(ring->num, &driver, &device) :
-			      rh_split_bytes(ring->num, &driver, &device);
+	desc = rh_ring_bytes(ring, &driver, &device);
 	parts[0] = (struct part) {
 		&ring->desc, desc, ring->packed ? VHOST_ACCESS_RW : VHOST_ACCESS_RO
 	};

@@ -75,12 +75,6 @@ void rh_ring_free(struct rh_ring *ring)
 	ring->order_of = NULL;
 }
 
-static size_t ring_bytes(const struct rh_ring *ring, size_t *driver, size_t *device)
-{
-	return ring->packed ? rh_packed_bytes(ring->num, driver, device) :
-			      rh_split_bytes(ring->num, driver, device);
-}
-
 /**
  * rh_ring_base_ok - whether the ring's size and base suit its format
  * @ring: the ring
@@ -104,7 +98,7 @@ bool rh_ring_addresses_ok(const struct rh_ring *ring)
 {
 	size_t desc, driver, device;
 
-	desc = ring_bytes(ring, &driver, &device);
+	desc = rh_ring_bytes(ring, &driver, &device);
 	return ring->num && access_ok(ring->desc.user, desc) &&
 	       access_ok(ring->driver.user, driver) && access_ok(ring->device.user, device);
 }
@@ -117,7 +111,7 @@ size_t rh_ring_device_bytes(const struct rh_ring *ring)
 {
 	size_t driver, device;
 
-	ring_bytes(ring, &driver, &device);
+	rh_ring_bytes(ring, &driver, &device);
 	return device;
 }
 
@@ -152,7 +146,7 @@ int rh_ring_map(struct rh_ring *ring, struct mm_struct *mm)
 	size_t desc, driver, device;
 	int err;
 
-	desc = ring_bytes(ring, &driver, &device);
+	desc = rh_ring_bytes(ring, &driver, &device);
 	err = rh_area_map(&ring->desc, mm, desc);
 	if (!err)
 		err = rh_area_map(&ring->driver, mm, driver);
