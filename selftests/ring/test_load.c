@@ -50,7 +50,7 @@ TEST_F(busy, memory_table_can_be_replaced)
 TEST_F(busy, same_features_can_be_set_again)
 {
 	for (unsigned int i = 0; i < ROUNDS; i++)
-		ASSERT_EQ(0, vhost_set_features(self->fd, DRIVER_FEATURES));
+		ASSERT_EQ(0, vhost_set_features(self->fd, self->rig.driver.features));
 	load_expect(&self->load, 10);
 }
 

@@ -287,20 +287,37 @@ TEST_F(life, owner_that_calls_exec_leaves_a_device_that_another_can_close)
 	expect_end(call_exec, false);
 }
 
+/* An owner that was told to act, which ends in its being stopped. */
+static pid_t fork_stopped_owner(int fd, void (*act)(struct rig *rig), int *told)
+{
+	int status;
+	pid_t pid;
+
+	ASSERT_LE(0, fd);
+	pid = fork_owner(fd, blk_image(4 << 20), act, told);
+	ASSERT_EQ(1, write(*told, "!", 1));
+	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+	ASSERT_TRUE(WIFSTOPPED(status));
+	return pid;
+}
+
+static int status_of_continued(pid_t pid)
+{
+	int status;
+
+	ASSERT_EQ(0, kill(pid, SIGCONT));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	return status;
+}
+
 /* For the owner's own close to come last, it goes on; another's close does not wait. */
 TEST_F(life, a_stopped_owner_holds_up_nobody_elses_close_and_goes_on_later)
 {
 	int fd = vhost_open(VHOST_NODE_BLK), told, status;
-	pid_t pid;
+	pid_t pid = fork_stopped_owner(fd, be_stopped, &told);
 
-	ASSERT_LE(0, fd);
-	pid = fork_owner(fd, blk_image(4 << 20), be_stopped, &told);
-	ASSERT_EQ(1, write(told, "!", 1));
-	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
-	ASSERT_TRUE(WIFSTOPPED(status));
 	ASSERT_EQ(0, close(fd));
-	ASSERT_EQ(0, kill(pid, SIGCONT));
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	status = status_of_continued(pid);
 	EXPECT_TRUE(WIFEXITED(status) && !WEXITSTATUS(status));
 	EXPECT_TRUE(threads_are_gone("rh-"));
 	close(told);
@@ -315,17 +332,11 @@ static void close_and_be_stopped(struct rig *rig)
 TEST_F(life, last_close_does_not_wait_for_an_owner_that_is_stopped)
 {
 	int references = vhost_module_references("ringhost_blk");
-	int fd = vhost_open(VHOST_NODE_BLK), told, status;
-	pid_t pid;
+	int fd = vhost_open(VHOST_NODE_BLK), told;
+	pid_t pid = fork_stopped_owner(fd, close_and_be_stopped, &told);
 
-	ASSERT_LE(0, fd);
-	pid = fork_owner(fd, blk_image(4 << 20), close_and_be_stopped, &told);
-	ASSERT_EQ(1, write(told, "!", 1));
-	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
-	ASSERT_TRUE(WIFSTOPPED(status));
 	ASSERT_EQ(0, close(fd));
-	ASSERT_EQ(0, kill(pid, SIGCONT));
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	status_of_continued(pid);
 	EXPECT_TRUE(threads_are_gone("rh-"));
 	for (unsigned int i = 0; i < 100; i++)
 		if (vhost_module_references("ringhost_blk") != references)
