@@ -26,7 +26,7 @@ W ?= 1
 C ?= 0
 
 .PHONY: all help setup modules modules-all sparse userspace selftests run fuzz check check-long \
-	check-debug debug-kernel bench-ring clean
+	check-debug debug-kernel bench-ring bench-tap clean
 
 all: modules userspace ## modules for one kernel, and the VMM (the default)
 
@@ -80,6 +80,10 @@ check-long: ## the tests of endurance in full: 300,000 starts, 24 hours of wraps
 bench-ring: ## what a chain costs in instructions, ours and vhost-net's
 	@scripts/setup
 	@scripts/bench-ring
+
+bench-tap: ## what a packet through the tap costs in instructions, ours and tun's
+	@scripts/setup
+	@scripts/bench-tap
 
 debug-kernel: ## a kernel for test hosts that forgives nothing, FLAVOUR=debug or kcsan; cached
 	@scripts/debug-kernel $(FLAVOUR) > /dev/null

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One packet at a time through a tap, ours or the kernel's own, by the system calls every
+ * program uses. The sink of written packets is as cheap as the host's stack has one: an
+ * interface that is up, without address, in an empty namespace.
+ *
+ * Runs in the benchmark's only thread. Entry points: bench_tap_open() and the rows' functions
+ * bench_tap_write(), bench_tap_send(), bench_tap_read().
+ */
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+
+#include "tap.h"
+
+/* For local experiments; nothing in the host speaks it. */
+#define ETHERTYPE 0x88b5
+#define HEADER sizeof(struct virtio_net_hdr)
+/* Packets measured; the first ones, which find cold caches, are not among them. */
+#define WARM_UP 256
+#define PACKETS 2048
+/* Packets in the ring at once; less than it holds. */
+#define BATCH 64
+
+/* Nanoseconds; in a test host with a clock that counts instructions, instructions. */
+uint64_t bench_tap_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+static void set_up(void)
+{
+	int fd = open("/proc/sys/net/ipv6/conf/bench0/disable_ipv6", O_WRONLY);
+
+	/* The host sends nothing of its own there. */
+	if (fd >= 0) {
+		BENCH_CHECK(write(fd, "1", 1) == 1);
+		close(fd);
+	}
+	BENCH_CHECK(!system("ip link set bench0 up"));
+}
+
+/* The address and the peer that frames.h knows. */
+void bench_tap_add_address(void)
+{
+	BENCH_CHECK(!system("ip address add " HOST_IPV4 "/24 dev bench0 && "
+			    "ip neighbour add " PEER_IPV4 " lladdr 02:00:00:00:00:02 dev bench0"));
+}
+
+static void open_file(struct bench_tap *tap)
+{
+	struct ifreq request = {
+		.ifr_name = "bench0",
+		.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR,
+	};
+
+	tap->fd = open(tap->stock ? "/dev/net/tun" : "/dev/ringhost-tap",
+		       O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	BENCH_CHECK(tap->fd >= 0 && !ioctl(tap->fd, TUNSETIFF, &request));
+	BENCH_CHECK(!ioctl(tap->fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6));
+}
+
+static void open_socket(struct bench_tap *tap)
+{
+	struct sockaddr_ll address = {
+		.sll_family = AF_PACKET,
+		.sll_ifindex = if_nametoindex("bench0"),
+	};
+	int one = 1;
+
+	/* Protocol 0: it sends, and receives nothing. */
+	tap->host = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	BENCH_CHECK(tap->host >= 0);
+	BENCH_CHECK(!setsockopt(tap->host, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)));
+	BENCH_CHECK(!bind(tap->host, (struct sockaddr *)&address, sizeof(address)));
+}
+
+void bench_tap_open(struct bench_tap *tap)
+{
+	BENCH_CHECK(!unshare(CLONE_NEWNET));
+	open_file(tap);
+	set_up();
+	open_socket(tap);
+}
+
+/* A frame without meaning, or a TCP segment to be split further. */
+static void fill_frame(struct bench_tap *tap)
+{
+	const struct frame_plan plan = {
+		.family = 4, .protocol = IPPROTO_TCP, .flags = TH_ACK, .partial = true,
+		.payload = tap->row->size - ETH_HLEN - sizeof(struct iphdr) - sizeof(struct tcphdr),
+	};
+
+	frame_build(&tap->frame, &plan);
+	if (tap->row->gso_size) {
+		tap->frame.header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+		tap->frame.header.gso_size = tap->row->gso_size;
+		tap->frame.header.hdr_len = tap->frame.payload;
+	} else {
+		memset(&tap->frame.header, 0, sizeof(tap->frame.header));
+		frame_put16(tap->frame.bytes + 2 * ETH_ALEN, ETHERTYPE);
+	}
+}
+
+static void write_frames(struct bench_tap *tap, unsigned int count)
+{
+	ssize_t length = frame_written(&tap->frame);
+
+	while (count--)
+		BENCH_CHECK(write(tap->fd, &tap->frame, length) == length);
+}
+
+static void send_frames(struct bench_tap *tap, unsigned int count)
+{
+	ssize_t length = frame_written(&tap->frame);
+
+	while (count--)
+		BENCH_CHECK(send(tap->host, &tap->frame, length, 0) == length);
+}
+
+static void read_frames(struct bench_tap *tap, unsigned int count)
+{
+	static unsigned char packet[HEADER + FRAME_BYTES];
+	ssize_t length = frame_written(&tap->frame);
+
+	while (count--)
+		BENCH_CHECK(read(tap->fd, packet, sizeof(packet)) == length);
+}
+
+/* From the file into the host's stack. */
+double bench_tap_write(struct bench_tap *tap)
+{
+	uint64_t start;
+
+	fill_frame(tap);
+	write_frames(tap, WARM_UP);
+	start = bench_tap_now();
+	write_frames(tap, PACKETS);
+	return (double)(bench_tap_now() - start) / PACKETS;
+}
+
+static void measure_out(struct bench_tap *tap, unsigned int count, uint64_t *sending,
+			uint64_t *reading)
+{
+	uint64_t start, middle;
+
+	for (unsigned int i = 0; i < count; i += BATCH) {
+		start = bench_tap_now();
+		send_frames(tap, BATCH);
+		middle = bench_tap_now();
+		read_frames(tap, BATCH);
+		*sending += middle - start;
+		*reading += bench_tap_now() - middle;
+	}
+}
+
+/* From a packet socket of the host into the ring. */
+double bench_tap_send(struct bench_tap *tap)
+{
+	uint64_t sending = 0, reading = 0;
+
+	fill_frame(tap);
+	measure_out(tap, WARM_UP, &sending, &reading);
+	sending = 0;
+	measure_out(tap, PACKETS, &sending, &reading);
+	return (double)sending / PACKETS;
+}
+
+/* From the ring to the reader. */
+double bench_tap_read(struct bench_tap *tap)
+{
+	uint64_t sending = 0, reading = 0;
+
+	fill_frame(tap);
+	measure_out(tap, WARM_UP, &sending, &reading);
+	reading = 0;
+	measure_out(tap, PACKETS, &sending, &reading);
+	return (double)reading / PACKETS;
+}
