@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Differences between the supported kernels (6.1, 6.12), each under the name of
- * the thing that differs. No other file looks at the kernel's version.
+ * Differences between the supported kernels (6.1, 6.12 and the newest), each under the
+ * name of the thing that differs. No other file looks at the kernel's version.
  */
 #ifndef RH_COMPAT_H
 #define RH_COMPAT_H
@@ -103,6 +103,17 @@ static inline void vhost_task_stop(struct vhost_task *task) { }
 #define RH_COMPAT_TUN_F_USO (TUN_F_USO4 | TUN_F_USO6)
 #else
 #define RH_COMPAT_TUN_F_USO 0
+#endif
+
+/*
+ * Give @dev the address in @storage, a struct sockaddr_storage; dev_set_mac_address_user()
+ * takes that itself since 6.16. A macro, for only the tap has network headers.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+#define rh_compat_set_mac_address(dev, storage) dev_set_mac_address_user(dev, storage, NULL)
+#else
+#define rh_compat_set_mac_address(dev, storage) \
+	dev_set_mac_address_user(dev, (struct sockaddr *)(storage), NULL)
 #endif
 
 #endif /* RH_COMPAT_H */

@@ -296,7 +296,10 @@ static int get_address(struct rh_tap_file *file, struct rh_tap *tap, union argum
 /* SIOCSIFHWADDR: struct ifreq. EADDRNOTAVAIL multicast or zero; EINVAL family. */
 static int set_address(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
 {
-	return dev_set_mac_address_user(tap->dev, &argument->ifreq.ifr_hwaddr, NULL);
+	struct sockaddr_storage address = { };
+
+	memcpy(&address, &argument->ifreq.ifr_hwaddr, sizeof(argument->ifreq.ifr_hwaddr));
+	return rh_compat_set_mac_address(tap->dev, &address);
 }
 
 /* TUNSETCARRIER: int, 0 off. */
