@@ -9,12 +9,13 @@ BUILD := $(CURDIR)/build
 # The newest installed headers of VERSION, "6.12" or the full name of a kernel.
 headers = $(lastword $(shell cd /lib/modules && ls -d $(1) $(1).*  $(1)-* 2>/dev/null | \
 	while read -r v; do [ -e "$$v/build/Makefile" ] && echo "$$v"; done | sort -uV))
-newest = $(firstword $(foreach version,$(KERNELS),$(call headers,$(version))))
+default = $(firstword $(foreach version,$(KERNELS),$(call headers,$(version))))
 
-KERNEL ?= $(newest)
-# debug and kcsan are kernels of scripts/debug-kernel, all others are installed.
-ifneq ($(filter debug kcsan,$(KERNEL)),)
-module_root := $(or $(shell scripts/debug-kernel --path $(KERNEL)),$(error no such kernel yet: make debug-kernel FLAVOUR=$(KERNEL)))
+KERNEL ?= $(default)
+# These are kernels of scripts/build-kernel, all others are installed.
+FLAVOURS := debug kcsan newest
+ifneq ($(filter $(FLAVOURS),$(KERNEL)),)
+module_root := $(or $(shell scripts/build-kernel --path $(KERNEL)),$(error no such kernel yet: make kernel FLAVOUR=$(KERNEL)))
 kernel := $(shell cat $(module_root)/release)
 else
 kernel = $(or $(call headers,$(KERNEL)),$(error no headers of kernel "$(KERNEL)" are installed; scripts/setup installs them for $(KERNELS)))
@@ -26,7 +27,7 @@ W ?= 1
 C ?= 0
 
 .PHONY: all help setup modules modules-all sparse userspace selftests run fuzz check check-long \
-	check-debug debug-kernel bench-ring bench-tap clean
+	check-debug kernel debug-kernel bench-ring bench-tap clean
 
 all: modules userspace ## modules for one kernel, and the VMM (the default)
 
@@ -37,20 +38,20 @@ setup: ## install what is missing on this machine (Debian 12, as root)
 	@scripts/setup
 
 # Headers come without vmlinux, so BTF could not be made; asked for, each module would say so.
-modules: ## the four modules, KERNEL=<version, debug or kcsan> (default: the newest of 6.12 and 6.1)
+modules: ## the four modules, KERNEL=<version or flavour> (default: the newest of 6.12 and 6.1)
 	@scripts/mirror "$(BUILD)/modules/$(kernel)"
 	$(MAKE) -C $(module_root)/lib/modules/$(kernel)/build M="$(BUILD)/modules/$(kernel)" W=$(W) C=$(C) \
-		CONFIG_DEBUG_INFO_BTF_MODULES= modules
+		CF="-include $(CURDIR)/scripts/sparse.h" CONFIG_DEBUG_INFO_BTF_MODULES= modules
 	@cd "$(BUILD)/modules/$(kernel)" && find . -mindepth 2 -name '*.ko' -exec ln -sf {} . \;
 
-modules-all: $(KERNELS:%=modules-%) ## the modules for every supported kernel
+modules-all: $(KERNELS:%=modules-%) ## the modules for every supported kernel that is installed
 
 modules-%:
 	$(MAKE) modules KERNEL=$*
 
-sparse: ## check the modules with sparse, KERNEL=<version>
+sparse: ## check the modules with sparse, KERNEL=<version or flavour>
 	@rm -rf "$(BUILD)/modules/$(kernel)"
-	$(MAKE) modules KERNEL=$(kernel) C=2
+	$(MAKE) modules KERNEL=$(KERNEL) C=2
 
 userspace: ## the ringhost command, libringhost and the benchmarks' programs
 	$(MAKE) -C userspace
@@ -85,12 +86,14 @@ bench-tap: ## what a packet through the tap costs in instructions, ours and tun'
 	@scripts/setup
 	@scripts/bench-tap
 
-debug-kernel: ## a kernel for test hosts that forgives nothing, FLAVOUR=debug or kcsan; cached
-	@scripts/debug-kernel $(FLAVOUR) > /dev/null
+kernel: ## compile a kernel for test hosts, FLAVOUR=debug, kcsan or newest (default: debug); cached
+	@scripts/build-kernel $(FLAVOUR) > /dev/null
+
+debug-kernel: kernel ## the one that forgives nothing
 
 check-debug: ## of check, only what runs on the debug kernel
 	@scripts/setup
 	@scripts/check --debug
 
-clean: ## remove all that was built (the root image and debug kernels are cached elsewhere)
+clean: ## remove all that was built (the root image and kernels are cached elsewhere)
 	rm -rf "$(BUILD)"
