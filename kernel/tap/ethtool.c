@@ -24,7 +24,7 @@ static int get_sset_count(struct net_device *dev, int set)
 {
 	const struct rh_tap *tap = netdev_priv(dev);
 
-	return set == ETH_SS_STATS ? tap->slot_count * RH_TAP_STAT_COUNT : -EOPNOTSUPP;
+	return set == ETH_SS_STATS ? tap->slots_used * RH_TAP_STAT_COUNT : -EOPNOTSUPP;
 }
 
 static void get_strings(struct net_device *dev, u32 set, u8 *strings)
@@ -34,7 +34,7 @@ static void get_strings(struct net_device *dev, u32 set, u8 *strings)
 
 	if (set != ETH_SS_STATS)
 		return;
-	for (queue = 0; queue < tap->slot_count; queue++) {
+	for (queue = 0; queue < tap->slots_used; queue++) {
 		for (stat = 0; stat < RH_TAP_STAT_COUNT; stat++) {
 			snprintf(strings, ETH_GSTRING_LEN, "queue%u_%s", queue, stat_names[stat]);
 			strings += ETH_GSTRING_LEN;
@@ -47,14 +47,23 @@ static void get_stats(struct net_device *dev, struct ethtool_stats *request, u64
 	const struct rh_tap *tap = netdev_priv(dev);
 	unsigned int queue, stat;
 
-	for (queue = 0; queue < tap->slot_count; queue++)
+	for (queue = 0; queue < tap->slots_used; queue++)
 		for (stat = 0; stat < RH_TAP_STAT_COUNT; stat++)
 			*values++ = atomic64_read(&tap->slots[queue].stats[stat]);
+}
+
+static void get_channels(struct net_device *dev, struct ethtool_channels *channels)
+{
+	const struct rh_tap *tap = netdev_priv(dev);
+
+	channels->combined_count = tap->queue_count;
+	channels->max_combined = tap->slot_count;
 }
 
 const struct ethtool_ops rh_tap_ethtool_ops = {
 	.get_drvinfo = get_drvinfo,
 	.get_link = ethtool_op_get_link,
+	.get_channels = get_channels,
 	.get_sset_count = get_sset_count,
 	.get_strings = get_strings,
 	.get_ethtool_stats = get_stats,

@@ -44,6 +44,19 @@ static int file_open(struct inode *inode, struct file *filp)
 	return stream_open(inode, filp);
 }
 
+static void leave_interface(struct rh_tap *tap, struct rh_tap_queue *queue)
+{
+	rh_tap_slots_detach(tap, queue);
+	if (tap->queue_count || tap->disabled_count) {
+		netdev_state_change(tap->dev);
+	} else if (tap->flags & IFF_PERSIST) {
+		netif_carrier_off(tap->dev);
+		netdev_state_change(tap->dev);
+	} else {
+		unregister_netdevice(tap->dev);
+	}
+}
+
 static int file_release(struct inode *inode, struct file *filp)
 {
 	struct rh_tap_file *file = filp->private_data;
@@ -51,13 +64,8 @@ static int file_release(struct inode *inode, struct file *filp)
 
 	rtnl_lock();
 	tap = rtnl_dereference(file->queue.tap);
-	if (tap) {
-		rh_tap_queue_detach(&file->queue);
-		if (tap->flags & IFF_PERSIST)
-			netif_carrier_off(tap->dev);
-		else
-			unregister_netdevice(tap->dev);
-	}
+	if (tap)
+		leave_interface(tap, &file->queue);
 	rtnl_unlock();
 
 	rh_tap_queue_exit(&file->queue);

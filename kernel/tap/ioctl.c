@@ -5,26 +5,12 @@
  * Runs in the caller's process context under RTNL; user memory is touched before
  * and after. Beside stage (3). Entry point: rh_tap_ioctl().
  */
-#include <linux/cred.h>
 #include <linux/if_arp.h>
-#include <linux/security.h>
 
-#include "tap.h"
+#include "ioctl.h"
 
 /* The part of a struct ifreq in use, and the same for 32-bit callers. */
 #define IFREQ_BYTES offsetofend(struct ifreq, ifr_hwaddr)
-
-/**
- * union argument - a call's argument, as its function sees it
- * @value: the argument itself, of calls that pass no pointer
- * @number: what the pointer points to
- * @ifreq: what the pointer points to
- */
-union argument {
-	unsigned long value;
-	int number;
-	struct ifreq ifreq;
-};
 
 /**
  * struct ioctl_entry - a call
@@ -39,152 +25,34 @@ struct ioctl_entry {
 	u8 in;
 	u8 out;
 	bool needs_tap;
-	int (*run)(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument);
+	int (*run)(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument);
 };
-
-/* ---- joining an interface ---- */
-
-/* Who may attach: like tun, all that match what is set, and the administrator. */
-static bool may_attach(const struct rh_tap *tap)
-{
-	const struct cred *cred = current_cred();
-
-	if ((!uid_valid(tap->owner) || uid_eq(cred->euid, tap->owner)) &&
-	    (!gid_valid(tap->group) || in_egroup_p(tap->group)))
-		return true;
-	return ns_capable(dev_net(tap->dev)->user_ns, CAP_NET_ADMIN);
-}
-
-static struct rh_tap *open_interface(struct rh_tap_file *file, struct net_device *dev,
-				     unsigned int flags)
-{
-	struct rh_tap *tap;
-	int error;
-
-	if (flags & IFF_TUN_EXCL)
-		return ERR_PTR(-EBUSY);
-	if (!rh_tap_netdev_is_tap(dev))
-		return ERR_PTR(-EINVAL);
-	tap = netdev_priv(dev);
-	if (!may_attach(tap))
-		return ERR_PTR(-EPERM);
-	error = security_tun_dev_open(tap->security);
-	if (error)
-		return ERR_PTR(error);
-	if (rtnl_dereference(tap->slots[0].queue))
-		return ERR_PTR(-EBUSY);
-	error = rh_tap_queue_resize(&file->queue, dev->tx_queue_len);
-	if (error)
-		return ERR_PTR(error);
-	return tap;
-}
-
-static struct rh_tap *create_interface(struct rh_tap_file *file, const char *name,
-				       unsigned int flags)
-{
-	struct net *net = sock_net(&file->sk);
-	int error;
-
-	if (!ns_capable(net->user_ns, CAP_NET_ADMIN))
-		return ERR_PTR(-EPERM);
-	error = security_tun_dev_create();
-	if (error)
-		return ERR_PTR(error);
-	error = rh_tap_queue_resize(&file->queue, TUN_READQ_SIZE);
-	if (error)
-		return ERR_PTR(error);
-	return rh_tap_netdev_create(net, *name ? name : "tap%d", flags & RH_TAP_FLAGS,
-				    file->ifindex);
-}
-
-static int join(struct rh_tap_file *file, struct rh_tap *tap, unsigned int flags)
-{
-	int error;
-
-	error = security_tun_dev_attach(&file->sk, tap->security);
-	if (error)
-		return error;
-	WRITE_ONCE(tap->flags, (tap->flags & ~RH_TAP_FLAGS) | (flags & RH_TAP_FLAGS));
-	rh_tap_queue_attach(&file->queue, tap, 0);
-	if (flags & IFF_NO_CARRIER)
-		netif_carrier_off(tap->dev);
-	else
-		netif_carrier_on(tap->dev);
-	/* Offloads need the vnet header, which may have come or gone. */
-	netdev_update_features(tap->dev);
-	return 0;
-}
-
-/*
- * TUNSETIFF: make the interface ifr_name, or attach to it if it exists.
- * Errors: EEXIST this file has one; EINVAL flags, name, or not one of ours;
- * EPERM; EBUSY another file has it, IFF_TUN_EXCL, or index taken; ENOMEM.
- */
-static int set_interface(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
-{
-	/* Flags that change nothing here are let through for programs that pass them. */
-	const unsigned int known = RH_TAP_FEATURES | IFF_TUN_EXCL | IFF_NOFILTER | IFF_PERSIST;
-	struct ifreq *ifreq = &argument->ifreq;
-	unsigned int flags = (u16)ifreq->ifr_flags;
-	struct net_device *dev;
-	int error;
-
-	if (tap)
-		return -EEXIST;
-	if ((flags & ~known) || !(flags & IFF_TAP) || !(flags & IFF_NO_PI))
-		return -EINVAL;
-	ifreq->ifr_name[IFNAMSIZ - 1] = '\0';
-	dev = __dev_get_by_name(sock_net(&file->sk), ifreq->ifr_name);
-	tap = dev ? open_interface(file, dev, flags) :
-		    create_interface(file, ifreq->ifr_name, flags);
-	if (IS_ERR(tap))
-		return PTR_ERR(tap);
-	error = join(file, tap, flags);
-	if (error) {
-		if (!dev)
-			unregister_netdevice(tap->dev);
-		return error;
-	}
-	if (dev)
-		netdev_state_change(dev);
-	strscpy_pad(ifreq->ifr_name, tap->dev->name, IFNAMSIZ);
-	return 0;
-}
-
-/* TUNSETIFINDEX: int, the index of the next interface made. EPERM has one; EINVAL negative. */
-static int set_ifindex(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
-{
-	if (tap)
-		return -EPERM;
-	if (argument->number < 0)
-		return -EINVAL;
-	file->ifindex = argument->number;
-	return 0;
-}
 
 /* ---- asking ---- */
 
 /* TUNGETFEATURES: int, the IFF_* flags that TUNSETIFF takes and that do something. */
-static int get_features(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
+static int get_features(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	argument->number = RH_TAP_FEATURES;
 	return 0;
 }
 
 /* TUNGETIFF: struct ifreq, name and flags; no filter is ever attached. */
-static int get_interface(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
+static int get_interface(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	struct ifreq *ifreq = &argument->ifreq;
 
 	strscpy_pad(ifreq->ifr_name, tap->dev->name, IFNAMSIZ);
 	ifreq->ifr_flags = tap->flags | IFF_NOFILTER;
+	if (file->queue.disabled)
+		ifreq->ifr_flags |= IFF_DETACH_QUEUE;
 	return 0;
 }
 
 /* ---- who, and how long ---- */
 
 /* TUNSETPERSIST: by value, whether the interface outlives its file. */
-static int set_persist(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
+static int set_persist(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	unsigned int flags = tap->flags & ~IFF_PERSIST;
 
@@ -198,7 +66,7 @@ static int set_persist(struct rh_tap_file *file, struct rh_tap *tap, union argum
 }
 
 /* TUNSETOWNER: by value, a uid of the caller's user namespace. EINVAL not in it. */
-static int set_owner(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
+static int set_owner(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	kuid_t owner = make_kuid(current_user_ns(), argument->value);
 
@@ -210,7 +78,7 @@ static int set_owner(struct rh_tap_file *file, struct rh_tap *tap, union argumen
 }
 
 /* TUNSETGROUP: by value, a gid of the caller's user namespace. EINVAL not in it. */
-static int set_group(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
+static int set_group(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	kgid_t group = make_kgid(current_user_ns(), argument->value);
 
@@ -224,20 +92,20 @@ static int set_group(struct rh_tap_file *file, struct rh_tap *tap, union argumen
 /* ---- how packets look ---- */
 
 /* TUNSETOFFLOAD: by value, TUN_F_* bits; see rh_tap_netdev_set_offloads(). */
-static int set_offload(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
+static int set_offload(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	return rh_tap_netdev_set_offloads(tap, argument->value);
 }
 
 /* TUNGETVNETHDRSZ: int, bytes. */
-static int get_header_len(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
+static int get_header_len(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	argument->number = tap->header_len;
 	return 0;
 }
 
 /* TUNSETVNETHDRSZ: int, bytes, 10 to RH_TAP_HEADER_MAX; packets queued follow. EINVAL. */
-static int set_header_len(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
+static int set_header_len(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	int length = argument->number;
 
@@ -249,7 +117,7 @@ static int set_header_len(struct rh_tap_file *file, struct rh_tap *tap, union ar
 
 /* TUNGETVNETLE: int, 1 if TUNSETVNETLE made it so. */
 static int get_little_endian(struct rh_tap_file *file, struct rh_tap *tap,
-			     union argument *argument)
+			     union rh_tap_argument *argument)
 {
 	argument->number = tap->little_endian;
 	return 0;
@@ -257,33 +125,32 @@ static int get_little_endian(struct rh_tap_file *file, struct rh_tap *tap,
 
 /* TUNSETVNETLE: int; not 0: vnet headers are little endian, 0: of the host's order. */
 static int set_little_endian(struct rh_tap_file *file, struct rh_tap *tap,
-			     union argument *argument)
+			     union rh_tap_argument *argument)
 {
 	WRITE_ONCE(tap->little_endian, argument->number != 0);
 	return 0;
 }
 
 /* TUNGETSNDBUF: int, bytes. */
-static int get_sndbuf(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
+static int get_sndbuf(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	argument->number = tap->sndbuf;
 	return 0;
 }
 
 /* TUNSETSNDBUF: int, bytes that written packets may hold; INT_MAX: no limit. EINVAL. */
-static int set_sndbuf(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
+static int set_sndbuf(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	if (argument->number <= 0)
 		return -EINVAL;
-	tap->sndbuf = argument->number;
-	WRITE_ONCE(file->sk.sk_sndbuf, tap->sndbuf);
+	rh_tap_slots_set_sndbuf(tap, argument->number);
 	return 0;
 }
 
 /* ---- the net_device ---- */
 
 /* SIOCGIFHWADDR: struct ifreq, the Ethernet address; ifr_name is not looked at. */
-static int get_address(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
+static int get_address(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	struct ifreq *ifreq = &argument->ifreq;
 
@@ -294,7 +161,7 @@ static int get_address(struct rh_tap_file *file, struct rh_tap *tap, union argum
 }
 
 /* SIOCSIFHWADDR: struct ifreq. EADDRNOTAVAIL multicast or zero; EINVAL family. */
-static int set_address(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
+static int set_address(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	struct sockaddr_storage address = { };
 
@@ -303,21 +170,22 @@ static int set_address(struct rh_tap_file *file, struct rh_tap *tap, union argum
 }
 
 /* TUNSETCARRIER: int, 0 off. */
-static int set_carrier(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
+static int set_carrier(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	return rh_tap_netdev_change_carrier(tap->dev, argument->number != 0);
 }
 
-static int refuse_unknown(struct rh_tap_file *file, struct rh_tap *tap, union argument *argument)
+static int refuse_unknown(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	return -EINVAL;
 }
 
 static const struct ioctl_entry entries[] = {
-	{ TUNSETIFF, IFREQ_BYTES, IFREQ_BYTES, false, set_interface },
+	{ TUNSETIFF, IFREQ_BYTES, IFREQ_BYTES, false, rh_tap_attach_interface },
 	{ TUNGETIFF, 0, IFREQ_BYTES, true, get_interface },
 	{ TUNGETFEATURES, 0, sizeof(int), false, get_features },
-	{ TUNSETIFINDEX, sizeof(int), 0, false, set_ifindex },
+	{ TUNSETIFINDEX, sizeof(int), 0, false, rh_tap_attach_set_ifindex },
+	{ TUNSETQUEUE, IFREQ_BYTES, 0, false, rh_tap_attach_queue },
 	{ TUNSETPERSIST, 0, 0, true, set_persist },
 	{ TUNSETOWNER, 0, 0, true, set_owner },
 	{ TUNSETGROUP, 0, 0, true, set_group },
@@ -359,7 +227,7 @@ long rh_tap_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	const struct ioctl_entry *entry = find_entry(cmd);
 	struct rh_tap_file *file = filp->private_data;
 	void __user *user = (void __user *)arg;
-	union argument argument = {};
+	union rh_tap_argument argument = {};
 	struct rh_tap *tap;
 	int error = -EBADFD;
 

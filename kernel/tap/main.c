@@ -9,16 +9,21 @@
  *	                                  slots[i].queue ->    queue.ring  -> read(), port consume
  *	  netif_receive_skb_list  <---                <-     queue.tap     <- write(), port inject
  *
+ * A file has one queue; an interface has one, or up to 256 (IFF_MULTI_QUEUE), and
+ * those in use fill its slots from the first on. When one leaves, the last takes
+ * its slot. A disabled queue has no slot, but still has its interface.
+ *
  * Interface and file come and go independently. Neither holds a reference to
  * the other: the two pointers between them (slots[i].queue and queue.tap) are
- * written under RTNL, always both, and read under RCU.
+ * written under RTNL and read under RCU.
  *
  *	open()            makes the file; both pointers NULL
  *	TUNSETIFF         makes or finds the interface and joins the two
+ *	TUNSETQUEUE       disables and enables a queue, on an interface of several
  *	close()           parts them, frees the file; an interface that is not
- *	                  persistent goes with it
- *	ip link delete,   ndo_uninit parts them; the file stays, its calls return
- *	namespace exit,   -EBADFD, until it is closed or joined to another interface
+ *	                  persistent goes with its last
+ *	ip link delete,   ndo_uninit parts them; the files stay, their calls return
+ *	namespace exit,   -EBADFD, until closed or joined to another interface
  *	module unload
  *
  * Parting clears both pointers, waits for a grace period and empties the ring.
@@ -40,7 +45,7 @@ static int __init tap_init(void)
 {
 	int error;
 
-	error = rh_tap_netdev_init();
+	error = rh_tap_link_init();
 	if (error)
 		return error;
 	rh_tap_port_init();
@@ -51,7 +56,7 @@ static int __init tap_init(void)
 
 exit_port:
 	rh_tap_port_exit();
-	rh_tap_netdev_exit();
+	rh_tap_link_exit();
 	return error;
 }
 
@@ -59,7 +64,7 @@ static void __exit tap_exit(void)
 {
 	rh_tap_file_exit();
 	rh_tap_port_exit();
-	rh_tap_netdev_exit();
+	rh_tap_link_exit();
 }
 
 module_init(tap_init);

@@ -68,31 +68,40 @@ static void receive_packets(struct rh_tap *tap, struct rh_tap_slot *slot, struct
 	netif_receive_skb_list(skbs);
 }
 
+static int cannot_receive(const struct rh_tap_queue *queue, const struct rh_tap *tap)
+{
+	if (!tap)
+		return -EBADFD;
+	if (READ_ONCE(queue->disabled))
+		return -EBUSY;
+	return tap->dev->flags & IFF_UP ? 0 : -EIO;
+}
+
 /**
  * rh_tap_netdev_receive() - give packets to the host's stack
  * @queue: the queue they came by
  * @skbs: list of skbs from rh_tap_packet_build(); consumed whatever happens
  *
- * Return: 0, -EBADFD when there is no interface, -EIO when it is down.
+ * Return: 0, -EBADFD when there is no interface, -EBUSY when the queue is disabled, -EIO
+ * when the interface is down.
  */
 int rh_tap_netdev_receive(struct rh_tap_queue *queue, struct list_head *skbs)
 {
 	struct rh_tap_slot *slot = NULL;
 	struct rh_tap *tap;
-	int error = 0;
+	int error;
 
 	/* The stack takes packets in softirq context. */
 	local_bh_disable();
 	rcu_read_lock();
 	tap = rcu_dereference(queue->tap);
 	if (tap)
-		slot = &tap->slots[queue->index];
-	if (likely(tap && (tap->dev->flags & IFF_UP))) {
+		slot = &tap->slots[READ_ONCE(queue->index)];
+	error = cannot_receive(queue, tap);
+	if (likely(!error))
 		receive_packets(tap, slot, skbs);
-	} else {
-		error = tap ? -EIO : -EBADFD;
+	else
 		drop_packets(slot, skbs);
-	}
 	rcu_read_unlock();
 	local_bh_enable();
 	return error;
@@ -111,14 +120,8 @@ static int netdev_init(struct net_device *dev)
 static void netdev_uninit(struct net_device *dev)
 {
 	struct rh_tap *tap = netdev_priv(dev);
-	struct rh_tap_queue *queue;
-	unsigned int i;
 
-	for (i = 0; i < tap->slot_count; i++) {
-		queue = rtnl_dereference(tap->slots[i].queue);
-		if (queue)
-			rh_tap_queue_detach(queue);
-	}
+	rh_tap_slots_detach_all(tap);
 	security_tun_dev_free_security(tap->security);
 }
 
@@ -130,10 +133,9 @@ static int netdev_open(struct net_device *dev)
 
 	netif_tx_start_all_queues(dev);
 	/* poll() reports an interface that is down as not writable. */
-	for (i = 0; i < tap->slot_count; i++) {
+	for (i = 0; i < tap->queue_count; i++) {
 		queue = rtnl_dereference(tap->slots[i].queue);
-		if (queue)
-			wake_up_interruptible_poll(&queue->wq.wait, EPOLLOUT | EPOLLWRNORM);
+		wake_up_interruptible_poll(&queue->wq.wait, EPOLLOUT | EPOLLWRNORM);
 	}
 	return 0;
 }
@@ -163,7 +165,7 @@ static void netdev_get_stats64(struct net_device *dev, struct rtnl_link_stats64 
 	const struct rh_tap *tap = netdev_priv(dev);
 	const struct rh_tap_slot *slot;
 
-	for (slot = tap->slots; slot < tap->slots + tap->slot_count; slot++) {
+	for (slot = tap->slots; slot < tap->slots + tap->slots_used; slot++) {
 		stats->tx_packets += atomic64_read(&slot->stats[RH_TAP_STAT_TX_PACKETS]);
 		stats->tx_bytes += atomic64_read(&slot->stats[RH_TAP_STAT_TX_BYTES]);
 		stats->tx_dropped += atomic64_read(&slot->stats[RH_TAP_STAT_TX_DROPPED]);
@@ -252,52 +254,7 @@ int rh_tap_netdev_set_offloads(struct rh_tap *tap, unsigned long offloads)
 	return 0;
 }
 
-/* ---- creation and the ways to be deleted ---- */
-
-static struct rtnl_link_ops link_ops = {
-	/* Without .setup, "ip link add" is refused: an interface needs its file. */
-	.kind = "ringhost_tap",
-	.dellink = unregister_netdevice_queue,
-};
-
-static ssize_t tun_flags_show(struct device *device, struct device_attribute *attribute, char *text)
-{
-	const struct rh_tap *tap = netdev_priv(to_net_dev(device));
-
-	return sysfs_emit(text, "0x%x\n", READ_ONCE(tap->flags));
-}
-static DEVICE_ATTR_RO(tun_flags);
-
-static ssize_t owner_show(struct device *device, struct device_attribute *attribute, char *text)
-{
-	const struct rh_tap *tap = netdev_priv(to_net_dev(device));
-
-	if (!uid_valid(tap->owner))
-		return sysfs_emit(text, "-1\n");
-	return sysfs_emit(text, "%u\n", from_kuid_munged(current_user_ns(), tap->owner));
-}
-static DEVICE_ATTR_RO(owner);
-
-static ssize_t group_show(struct device *device, struct device_attribute *attribute, char *text)
-{
-	const struct rh_tap *tap = netdev_priv(to_net_dev(device));
-
-	if (!gid_valid(tap->group))
-		return sysfs_emit(text, "-1\n");
-	return sysfs_emit(text, "%u\n", from_kgid_munged(current_user_ns(), tap->group));
-}
-static DEVICE_ATTR_RO(group);
-
-static struct attribute *netdev_attributes[] = {
-	&dev_attr_tun_flags.attr,
-	&dev_attr_owner.attr,
-	&dev_attr_group.attr,
-	NULL
-};
-
-static const struct attribute_group netdev_attribute_group = {
-	.attrs = netdev_attributes,
-};
+/* ---- creation ---- */
 
 static void netdev_setup(struct net_device *dev)
 {
@@ -325,7 +282,9 @@ static void tap_setup(struct rh_tap *tap, struct net_device *dev, unsigned int f
 	tap->sndbuf = INT_MAX;
 	tap->owner = INVALID_UID;
 	tap->group = INVALID_GID;
+	INIT_LIST_HEAD(&tap->disabled);
 	tap->slot_count = slot_count;
+	tap->slots_used = 1;
 }
 
 /**
@@ -341,7 +300,7 @@ static void tap_setup(struct rh_tap *tap, struct net_device *dev, unsigned int f
 struct rh_tap *rh_tap_netdev_create(struct net *net, const char *name, unsigned int flags,
 				    int ifindex)
 {
-	const unsigned int queues = 1;
+	unsigned int queues = flags & IFF_MULTI_QUEUE ? RH_TAP_QUEUES_MAX : 1;
 	struct net_device *dev;
 	struct rh_tap *tap;
 	int error;
@@ -355,64 +314,14 @@ struct rh_tap *rh_tap_netdev_create(struct net *net, const char *name, unsigned 
 	tap_setup(tap, dev, flags, queues);
 	dev_net_set(dev, net);
 	dev->ifindex = ifindex;
-	dev->rtnl_link_ops = &link_ops;
-	dev->sysfs_groups[0] = &netdev_attribute_group;
-	error = register_netdevice(dev);
+	dev->rtnl_link_ops = &rh_tap_link_ops;
+	dev->sysfs_groups[0] = &rh_tap_link_attributes;
+	error = netif_set_real_num_queues(dev, 1, 1);
+	if (!error)
+		error = register_netdevice(dev);
 	if (error) {
 		free_netdev(dev);
 		return ERR_PTR(error);
 	}
 	return tap;
-}
-
-static int resize_queues(struct rh_tap *tap)
-{
-	struct rh_tap_queue *queue;
-	unsigned int i;
-	int error;
-
-	for (i = 0; i < tap->slot_count; i++) {
-		queue = rtnl_dereference(tap->slots[i].queue);
-		if (!queue)
-			continue;
-		error = rh_tap_queue_resize(queue, tap->dev->tx_queue_len);
-		if (error)
-			return error;
-		/* A larger ring has room now; a smaller one stops again by itself. */
-		netif_tx_wake_queue(netdev_get_tx_queue(tap->dev, i));
-	}
-	return 0;
-}
-
-static int handle_netdev_event(struct notifier_block *block, unsigned long event, void *info)
-{
-	struct net_device *dev = netdev_notifier_info_to_dev(info);
-
-	if (event != NETDEV_CHANGE_TX_QUEUE_LEN || !rh_tap_netdev_is_tap(dev))
-		return NOTIFY_DONE;
-	return notifier_from_errno(resize_queues(netdev_priv(dev)));
-}
-
-static struct notifier_block netdev_notifier = {
-	.notifier_call = handle_netdev_event,
-};
-
-int rh_tap_netdev_init(void)
-{
-	int error;
-
-	error = rtnl_link_register(&link_ops);
-	if (error)
-		return error;
-	error = register_netdevice_notifier(&netdev_notifier);
-	if (error)
-		rtnl_link_unregister(&link_ops);
-	return error;
-}
-
-void rh_tap_netdev_exit(void)
-{
-	unregister_netdevice_notifier(&netdev_notifier);
-	/* Deletes the interfaces that are left: persistent ones, for no file is open. */
-	rtnl_link_unregister(&link_ops);
 }

@@ -3,8 +3,8 @@
  * Host transmit, stage (3): the ring between the interface and a file.
  *
  * rh_tap_queue_put() runs in ndo_start_xmit (softirq context, one at a time for
- * each queue); rh_tap_queue_take() in process context, by read() or the port's
- * consumer; attach, detach and resize under RTNL.
+ * each queue, but while it moves to another slot); rh_tap_queue_take() in process
+ * context, by read() or the port's consumer; resize and purge under RTNL.
  *
  * A full ring stops the netdev queue, so that senders wait in the queueing
  * discipline, and whoever makes room wakes it. Two pairs of full barriers keep
@@ -34,6 +34,7 @@ int rh_tap_queue_init(struct rh_tap_queue *queue)
 {
 	init_waitqueue_head(&queue->wq.wait);
 	spin_lock_init(&queue->wake_lock);
+	INIT_LIST_HEAD(&queue->entry);
 	return ptr_ring_init(&queue->ring, TUN_READQ_SIZE, GFP_KERNEL);
 }
 
@@ -61,39 +62,15 @@ int rh_tap_queue_resize(struct rh_tap_queue *queue, unsigned int packets)
 	return ptr_ring_resize(&queue->ring, packets, GFP_KERNEL, drop_packet);
 }
 
-/* Join a file's queue and an interface. */
-void rh_tap_queue_attach(struct rh_tap_queue *queue, struct rh_tap *tap, unsigned int index)
+/* Empty the ring of a queue that no producer finds any more. */
+void rh_tap_queue_purge(struct rh_tap_queue *queue, struct rh_tap_slot *slot)
 {
-	ASSERT_RTNL();
-	rh_tap_file_of_queue(queue)->sk.sk_sndbuf = tap->sndbuf;
-	queue->index = index;
-	rcu_assign_pointer(queue->tap, tap);
-	rcu_assign_pointer(tap->slots[index].queue, queue);
-	/* A queue that was full when its last file left was never woken. */
-	if (netif_running(tap->dev))
-		netif_tx_wake_queue(netdev_get_tx_queue(tap->dev, index));
-}
-
-/*
- * Part a file's queue and its interface. Afterwards no one on either side
- * remembers the other, the ring is empty and sleeping readers are on their way
- * out.
- */
-void rh_tap_queue_detach(struct rh_tap_queue *queue)
-{
-	struct rh_tap *tap = rtnl_dereference(queue->tap);
-	struct rh_tap_slot *slot = &tap->slots[queue->index];
 	struct sk_buff *skb;
 
-	ASSERT_RTNL();
-	RCU_INIT_POINTER(slot->queue, NULL);
-	RCU_INIT_POINTER(queue->tap, NULL);
-	synchronize_net();
 	while ((skb = ptr_ring_consume_bh(&queue->ring))) {
 		rh_tap_slot_count(slot, RH_TAP_STAT_TX_DROPPED, 1);
 		kfree_skb(skb);
 	}
-	wake_up_interruptible_poll(&queue->wq.wait, EPOLLERR | EPOLLHUP);
 }
 
 /* Tell the port's consumer, once for each time it armed. */
@@ -225,7 +202,7 @@ static void count_taken(struct rh_tap_slot *slot, struct sk_buff **skbs, unsigne
 unsigned int rh_tap_queue_take(struct rh_tap_queue *queue, struct sk_buff **skbs,
 			       unsigned int max)
 {
-	unsigned int count = 0;
+	unsigned int count = 0, index;
 	struct rh_tap *tap;
 
 	rcu_read_lock();
@@ -233,12 +210,14 @@ unsigned int rh_tap_queue_take(struct rh_tap_queue *queue, struct sk_buff **skbs
 	if (tap) {
 		/* With BH off a woken queueing discipline runs here, at the unlock. */
 		spin_lock_bh(&queue->ring.consumer_lock);
+		/* May be that of before: whoever changes it wakes the netdev queues after. */
+		index = READ_ONCE(queue->index);
 		count = __ptr_ring_consume_batched(&queue->ring, (void **)skbs, max);
 		if (count)
-			wake_if_room(queue, netdev_get_tx_queue(tap->dev, queue->index));
+			wake_if_room(queue, netdev_get_tx_queue(tap->dev, index));
 		spin_unlock_bh(&queue->ring.consumer_lock);
 		if (count)
-			count_taken(&tap->slots[queue->index], skbs, count);
+			count_taken(&tap->slots[index], skbs, count);
 	}
 	rcu_read_unlock();
 	return count;
@@ -257,7 +236,7 @@ void rh_tap_queue_count(struct rh_tap_queue *queue, enum rh_tap_stat stat)
 	rcu_read_lock();
 	tap = rcu_dereference(queue->tap);
 	if (tap)
-		rh_tap_slot_count(&tap->slots[queue->index], stat, 1);
+		rh_tap_slot_count(&tap->slots[READ_ONCE(queue->index)], stat, 1);
 	rcu_read_unlock();
 }
 

@@ -48,10 +48,6 @@ TEST_F(settings, that_are_unknown_are_refused)
 {
 	EXPECT_EQ(-1, ioctl(self->fd, _IOW('T', 255, int), &(int){ 0 }));
 	EXPECT_EQ(EINVAL, errno);
-	/* One queue is all there is. */
-	EXPECT_EQ(-1, ioctl(self->fd, TUNSETQUEUE, &(struct ifreq){
-			.ifr_flags = IFF_DETACH_QUEUE }));
-	EXPECT_EQ(EINVAL, errno);
 }
 
 TEST_F(settings, vnet_header_has_at_least_its_fields)

@@ -87,6 +87,12 @@ static inline int tap_create(char name[IFNAMSIZ], unsigned int flags)
 	return fd;
 }
 
+/* TUNSETQUEUE with IFF_ATTACH_QUEUE or IFF_DETACH_QUEUE; returns 0 or -errno. */
+static inline int tap_set_queue(int fd, unsigned int flags)
+{
+	return ioctl(fd, TUNSETQUEUE, &(struct ifreq){ .ifr_flags = flags }) ? -errno : 0;
+}
+
 /* An ioctl that takes or gives an int by pointer; returns 0 or -errno. */
 static inline int tap_int(int fd, unsigned long cmd, int *value)
 {

@@ -6,7 +6,7 @@
 set -uo pipefail
 . "$(dirname "$0")/../lib/cover.sh"
 
-TESTS=9
+TESTS=10
 NODE=/dev/ringhost-tap
 number=0
 
@@ -76,4 +76,5 @@ expect interface_takes_address_and_route takes_address rht0
 expect tap_is_deleted eval 'ip tuntap del dev rht0 mode tap && is_gone rht0'
 expect link_is_deleted_by_rtnetlink eval 'ip link del rht1 && is_gone rht1'
 expect modes_that_do_not_exist_are_refused eval \
-	'add_fails rht3 mode tun && add_fails rht3 mode tap multi_queue && is_gone rht3'
+	'add_fails rht3 mode tun && is_gone rht3'
+expect several_queues_are_passed_on eval 'add rht4 mode tap multi_queue && has_flags rht4 0x1902'

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A queue: the file's end of an interface. See queue.c.
+ */
+#ifndef RH_TAP_QUEUE_H
+#define RH_TAP_QUEUE_H
+
+#include <linux/net.h>
+#include <linux/netdevice.h>
+#include <linux/ptr_ring.h>
+#include <linux/skbuff.h>
+
+#include "stats.h"
+
+struct rh_tap;
+struct rh_tap_format;
+struct rh_tap_slot;
+
+/**
+ * struct rh_tap_queue - packets from the interface to one file
+ * @tap: the interface it belongs to, NULL when none or deleted; written under
+ *	RTNL, read under RCU
+ * @index: its slot in @tap->slots; written under RTNL, read anywhere. It changes
+ *	when another queue leaves, so a reader may see the slot of before.
+ * @disabled: it has no slot (TUNSETQUEUE), so that no packets pass it; written
+ *	under RTNL, read anywhere
+ * @entry: on @tap->disabled while @disabled; under RTNL
+ * @ring: skbs on their way to the file. Its producer_lock nests inside the netdev
+ *	queue's lock, and inside its consumer_lock while it is resized.
+ * @wq: readers, writers out of send buffer, and pollers
+ * @wake_lock: protects @wake and @wake_context; innermost
+ * @wake: tells the attached port consumer of packets; NULL when there is none
+ * @wake_context: argument of @wake
+ * @wake_armed: the consumer found too little and waits for @wake
+ */
+struct rh_tap_queue {
+	struct rh_tap __rcu *tap;
+	unsigned int index;
+	bool disabled;
+	struct list_head entry;
+	struct ptr_ring ring;
+	struct socket_wq wq;
+	spinlock_t wake_lock;
+	void (*wake)(void *context);
+	void *wake_context;
+	bool wake_armed;
+};
+
+int rh_tap_queue_init(struct rh_tap_queue *queue);
+void rh_tap_queue_exit(struct rh_tap_queue *queue);
+int rh_tap_queue_resize(struct rh_tap_queue *queue, unsigned int packets);
+void rh_tap_queue_purge(struct rh_tap_queue *queue, struct rh_tap_slot *slot);
+netdev_tx_t rh_tap_queue_put(struct rh_tap_queue *queue, struct rh_tap_slot *slot,
+			     struct netdev_queue *txq, struct sk_buff *skb);
+unsigned int rh_tap_queue_take(struct rh_tap_queue *queue, struct sk_buff **skbs,
+			       unsigned int max);
+bool rh_tap_queue_has_packets(struct rh_tap_queue *queue);
+void rh_tap_queue_count(struct rh_tap_queue *queue, enum rh_tap_stat stat);
+bool rh_tap_queue_get_format(struct rh_tap_queue *queue, struct rh_tap_format *format);
+
+#endif /* RH_TAP_QUEUE_H */
