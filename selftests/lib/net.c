@@ -93,6 +93,22 @@ void net_set_up(const char *name)
 }
 
 /**
+ * net_set_mtu() - have an interface carry longer packets
+ * @name: the interface
+ * @bytes: the longest
+ */
+void net_set_mtu(const char *name, int bytes)
+{
+	struct ifreq request = { .ifr_mtu = bytes };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	ASSERT_LE(0, fd);
+	snprintf(request.ifr_name, IFNAMSIZ, "%s", name);
+	ASSERT_EQ(0, ioctl(fd, SIOCSIFMTU, &request));
+	close(fd);
+}
+
+/**
  * net_host_socket() - open the host's side: frames of NET_ETHERTYPE on an interface
  * @name: the interface
  *

@@ -21,6 +21,7 @@
 void net_private_namespace(void);
 int net_open_tap(char name[IFNAMSIZ], unsigned int flags);
 void net_set_up(const char *name);
+void net_set_mtu(const char *name, int bytes);
 int net_host_socket(const char *name);
 void net_fill_frame(unsigned char *frame, size_t length, unsigned int seed);
 
