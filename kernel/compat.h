@@ -116,4 +116,10 @@ static inline void vhost_task_stop(struct vhost_task *task) { }
 	dev_set_mac_address_user(dev, (struct sockaddr *)(storage), NULL)
 #endif
 
+/*
+ * virtio_net_hdr_to_skb() dissects a packet to be cut up even if nobody has set its network
+ * header, and asks its device for the network namespace; as of 7.3, not in 6.12.
+ */
+#define RH_COMPAT_VNET_HEADER_DISSECTS (LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0))
+
 #endif /* RH_COMPAT_H */

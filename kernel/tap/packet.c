@@ -318,6 +318,25 @@ static int check_gso(struct rh_tap_queue *queue, const struct sk_buff *skb,
 	return transport;
 }
 
+/*
+ * The packet has no device yet, and the one it will have may be gone by then. Any does whose
+ * namespace stays, for as long as the call takes.
+ */
+static int header_to_skb(struct sk_buff *skb, const struct vnet_header *header, bool little_endian)
+{
+	u32 network;
+	int error;
+
+	if (!RH_COMPAT_VNET_HEADER_DISSECTS || header->raw.gso_type == VIRTIO_NET_HDR_GSO_NONE)
+		return virtio_net_hdr_to_skb(skb, &header->raw, little_endian);
+	skb->protocol = frame_protocol(skb, &network);
+	skb_set_network_header(skb, network);
+	skb->dev = init_net.loopback_dev;
+	error = virtio_net_hdr_to_skb(skb, &header->raw, little_endian);
+	skb->dev = NULL;
+	return error;
+}
+
 static int apply_header(struct rh_tap_queue *queue, struct sk_buff *skb,
 			const struct vnet_header *header, bool little_endian)
 {
@@ -332,7 +351,7 @@ static int apply_header(struct rh_tap_queue *queue, struct sk_buff *skb,
 		if (transport < 0)
 			return transport;
 	}
-	if (virtio_net_hdr_to_skb(skb, &header->raw, little_endian))
+	if (header_to_skb(skb, header, little_endian))
 		return refuse(queue, transport ? RH_TAP_STAT_REJECT_GSO_HEADERS :
 			      RH_TAP_STAT_REJECT_CSUM);
 	/* Drivers behind us look here, and without NEEDS_CSUM it is not set. */
