@@ -249,10 +249,38 @@ unsigned int harness_times(void)
 	return factor_of("HARNESS_TIMES");
 }
 
-/* Kernels with everything checked are many times slower: HARNESS_SLOWNESS=4 is four times. */
+/**
+ * harness_slowness() - how many times slower than usual the kernel is
+ *
+ * The environment's HARNESS_SLOWNESS, which scripts/testhost sets for kernels that check
+ * everything. It multiplies the time a test may take.
+ *
+ * Return: 1 or more.
+ */
+unsigned int harness_slowness(void)
+{
+	return factor_of("HARNESS_SLOWNESS");
+}
+
+/**
+ * harness_repetitions() - how often to do what shows more the more often it is done
+ * @usual: on a kernel of usual speed
+ *
+ * More for harness_times(), fewer for harness_slowness(): there each round is checked more
+ * closely, and as many would take too long.
+ *
+ * Return: 1 or more.
+ */
+unsigned long harness_repetitions(unsigned long usual)
+{
+	unsigned long count = usual * harness_times() / harness_slowness();
+
+	return count ? count : 1;
+}
+
 static unsigned int timeout_of(const struct harness_test *test)
 {
-	return test->timeout * factor_of("HARNESS_SLOWNESS") * harness_times();
+	return test->timeout * harness_slowness() * harness_times();
 }
 
 static bool wait_exit(int pidfd, unsigned int seconds)

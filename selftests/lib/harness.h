@@ -88,6 +88,8 @@ struct harness_claim {
 
 int harness_main(int argc, char **argv);
 unsigned int harness_times(void);
+unsigned int harness_slowness(void);
+unsigned long harness_repetitions(unsigned long usual);
 bool harness_holds(const struct harness_claim *claim, intmax_t left, intmax_t right);
 bool harness_holds_string(const struct harness_claim *claim, const char *left, const char *right);
 bool harness_fail(bool fatal);

@@ -160,7 +160,7 @@ static void cycle(FIXTURE_DATA(cycles) *self, unsigned int count)
 
 TEST_F_TIMEOUT(cycles, of_start_and_stop_leave_nothing_behind, 120)
 {
-	unsigned int count = CYCLES * harness_times();
+	unsigned int count = harness_repetitions(CYCLES);
 	struct usage before;
 
 	/* The first ones bring up the worker and fill the kernel's caches. */
@@ -240,7 +240,7 @@ static unsigned long moved(const struct stream *stream)
 
 TEST_F_TIMEOUT(wraps, of_the_positions_lose_nothing, 120)
 {
-	unsigned long count = (unsigned long)CHAINS * harness_times();
+	unsigned long count = harness_repetitions(CHAINS);
 	struct stream *stream = &self->stream;
 	struct usage before;
 
