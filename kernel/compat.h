@@ -122,4 +122,14 @@ static inline void vhost_task_stop(struct vhost_task *task) { }
  */
 #define RH_COMPAT_VNET_HEADER_DISSECTS (LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0))
 
+/* Room for a file's owner, who gets its SIGIO, is allocated on demand; since 6.12. */
+static inline int rh_compat_allocate_file_owner(struct file *file)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return file_f_owner_allocate(file);
+#else
+	return 0;
+#endif
+}
+
 #endif /* RH_COMPAT_H */

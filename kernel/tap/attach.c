@@ -11,12 +11,13 @@
 
 #include "ioctl.h"
 
-/* Who may attach: like tun, all that match what is set, and the administrator. */
+/* Who may attach: like tun, who matches all that is set, and the administrator. */
 static bool may_attach(const struct rh_tap *tap)
 {
 	const struct cred *cred = current_cred();
 
-	if ((!uid_valid(tap->owner) || uid_eq(cred->euid, tap->owner)) &&
+	if ((uid_valid(tap->owner) || gid_valid(tap->group)) &&
+	    (!uid_valid(tap->owner) || uid_eq(cred->euid, tap->owner)) &&
 	    (!gid_valid(tap->group) || in_egroup_p(tap->group)))
 		return true;
 	return ns_capable(dev_net(tap->dev)->user_ns, CAP_NET_ADMIN);
@@ -64,6 +65,8 @@ static int join(struct rh_tap_file *file, struct rh_tap *tap, unsigned int flags
 	error = security_tun_dev_attach(&file->sk, tap->security);
 	if (error)
 		return error;
+	/* IFF_NO_PI, which all have, is the same bit as IFF_NOFILTER. */
+	WRITE_ONCE(file->queue.filtered, false);
 	error = rh_tap_slots_attach(tap, &file->queue);
 	if (error)
 		return error;

@@ -60,9 +60,37 @@ static void get_channels(struct net_device *dev, struct ethtool_channels *channe
 	channels->max_combined = tap->slot_count;
 }
 
+static u32 get_msglevel(struct net_device *dev)
+{
+	const struct rh_tap *tap = netdev_priv(dev);
+
+	return tap->debug;
+}
+
+static void set_msglevel(struct net_device *dev, u32 value)
+{
+	struct rh_tap *tap = netdev_priv(dev);
+
+	tap->debug = value;
+}
+
+/* There is no wire; this is what tun says. */
+static int get_link_ksettings(struct net_device *dev, struct ethtool_link_ksettings *settings)
+{
+	settings->base.speed = SPEED_10000;
+	settings->base.duplex = DUPLEX_FULL;
+	settings->base.port = PORT_TP;
+	settings->base.autoneg = AUTONEG_DISABLE;
+	return 0;
+}
+
 const struct ethtool_ops rh_tap_ethtool_ops = {
 	.get_drvinfo = get_drvinfo,
 	.get_link = ethtool_op_get_link,
+	.get_link_ksettings = get_link_ksettings,
+	.get_msglevel = get_msglevel,
+	.set_msglevel = set_msglevel,
+	.get_ts_info = ethtool_op_get_ts_info,
 	.get_channels = get_channels,
 	.get_sset_count = get_sset_count,
 	.get_strings = get_strings,

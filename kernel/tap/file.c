@@ -169,6 +169,28 @@ static __poll_t file_poll(struct file *filp, poll_table *wait)
 	return events;
 }
 
+static int file_fasync(int fd, struct file *filp, int on)
+{
+	struct rh_tap_file *file = filp->private_data;
+	int result;
+
+	result = on ? rh_compat_allocate_file_owner(filp) : 0;
+	if (result)
+		return result;
+	result = fasync_helper(fd, filp, on, &file->queue.wq.fasync_list);
+	if (result < 0)
+		return result;
+	/* With the flag the socket tells of space in the send buffer itself. */
+	if (file->queue.wq.fasync_list)
+		sock_set_flag(&file->sk, SOCK_FASYNC);
+	else
+		sock_reset_flag(&file->sk, SOCK_FASYNC);
+	/* As in tun, the signals are for who asks, until F_SETOWN. */
+	if (on)
+		__f_setown(filp, task_pid(current), PIDTYPE_TGID, 0);
+	return 0;
+}
+
 const struct file_operations rh_tap_fops = {
 	.owner = THIS_MODULE,
 	.open = file_open,
@@ -176,6 +198,7 @@ const struct file_operations rh_tap_fops = {
 	.read_iter = file_read_iter,
 	.write_iter = file_write_iter,
 	.poll = file_poll,
+	.fasync = file_fasync,
 	.unlocked_ioctl = rh_tap_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };

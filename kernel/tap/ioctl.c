@@ -6,6 +6,8 @@
  * and after. Beside stage (3). Entry point: rh_tap_ioctl().
  */
 #include <linux/if_arp.h>
+#include <linux/proc_fs.h>
+#include <net/net_namespace.h>
 
 #include "ioctl.h"
 
@@ -37,16 +39,38 @@ static int get_features(struct rh_tap_file *file, struct rh_tap *tap, union rh_t
 	return 0;
 }
 
-/* TUNGETIFF: struct ifreq, name and flags; no filter is ever attached. */
+/* TUNGETIFF: struct ifreq, name and flags. */
 static int get_interface(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	struct ifreq *ifreq = &argument->ifreq;
 
 	strscpy_pad(ifreq->ifr_name, tap->dev->name, IFNAMSIZ);
-	ifreq->ifr_flags = tap->flags | IFF_NOFILTER;
+	/* IFF_NO_PI is always among them; it is the same bit as IFF_NOFILTER. */
+	ifreq->ifr_flags = tap->flags;
 	if (file->queue.disabled)
 		ifreq->ifr_flags |= IFF_DETACH_QUEUE;
 	return 0;
+}
+
+/* A new descriptor of a namespace, for who administers it; EPERM. */
+static int open_namespace(struct net *net)
+{
+	if (!ns_capable(net->user_ns, CAP_NET_ADMIN))
+		return -EPERM;
+	return open_related_ns(&net->ns, get_net_ns);
+}
+
+/* SIOCGSKNS: returns a descriptor of the network namespace that opened the file. EPERM. */
+static int get_file_netns(struct rh_tap_file *file, struct rh_tap *tap,
+			  union rh_tap_argument *argument)
+{
+	return open_namespace(sock_net(&file->sk));
+}
+
+/* TUNGETDEVNETNS: returns a descriptor of the interface's network namespace. EPERM. */
+static int get_netns(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
+{
+	return open_namespace(dev_net(tap->dev));
 }
 
 /* ---- who, and how long ---- */
@@ -131,6 +155,35 @@ static int set_little_endian(struct rh_tap_file *file, struct rh_tap *tap,
 	return 0;
 }
 
+/* TUNGETVNETBE: int, 1 if TUNSETVNETBE made it so. */
+static int get_big_endian(struct rh_tap_file *file, struct rh_tap *tap,
+			  union rh_tap_argument *argument)
+{
+	argument->number = tap->big_endian;
+	return 0;
+}
+
+/* TUNSETVNETBE: int; not 0: vnet headers are big endian unless TUNSETVNETLE says otherwise. */
+static int set_big_endian(struct rh_tap_file *file, struct rh_tap *tap,
+			  union rh_tap_argument *argument)
+{
+	WRITE_ONCE(tap->big_endian, argument->number != 0);
+	return 0;
+}
+
+/* TUNSETNOCSUM: by value; means nothing, as in tun: see TUNSETOFFLOAD. */
+static int set_nocsum(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
+{
+	return 0;
+}
+
+/* TUNSETDEBUG: by value, the message level that ethtool shows. */
+static int set_debug(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
+{
+	tap->debug = argument->value;
+	return 0;
+}
+
 /* TUNGETSNDBUF: int, bytes. */
 static int get_sndbuf(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
@@ -169,7 +222,7 @@ static int set_address(struct rh_tap_file *file, struct rh_tap *tap, union rh_ta
 	return rh_compat_set_mac_address(tap->dev, &address);
 }
 
-/* TUNSETCARRIER: int, 0 off. */
+/* TUNSETCARRIER: int, 0 off. EPERM all queues are disabled. */
 static int set_carrier(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	return rh_tap_netdev_change_carrier(tap->dev, argument->number != 0);
@@ -197,6 +250,16 @@ static const struct ioctl_entry entries[] = {
 	{ TUNGETSNDBUF, 0, sizeof(int), true, get_sndbuf },
 	{ TUNSETSNDBUF, sizeof(int), 0, true, set_sndbuf },
 	{ TUNSETCARRIER, sizeof(int), 0, true, set_carrier },
+	{ TUNGETVNETBE, 0, sizeof(int), true, get_big_endian },
+	{ TUNSETVNETBE, sizeof(int), 0, true, set_big_endian },
+	{ TUNSETNOCSUM, 0, 0, true, set_nocsum },
+	{ TUNSETDEBUG, 0, 0, true, set_debug },
+	{ TUNDETACHFILTER, 0, 0, true, rh_tap_filter_detach },
+	{ TUNGETFILTER, 0, sizeof(struct sock_fprog), true, rh_tap_filter_get },
+	{ TUNSETFILTEREBPF, sizeof(int), 0, true, rh_tap_filter_set_extended },
+	{ TUNSETSTEERINGEBPF, sizeof(int), 0, true, rh_tap_filter_set_steering },
+	{ TUNGETDEVNETNS, 0, 0, true, get_netns },
+	{ SIOCGSKNS, 0, 0, false, get_file_netns },
 	{ SIOCGIFHWADDR, IFREQ_BYTES, IFREQ_BYTES, true, get_address },
 	{ SIOCSIFHWADDR, IFREQ_BYTES, 0, true, set_address },
 };
@@ -216,10 +279,10 @@ static const struct ioctl_entry *find_entry(unsigned int cmd)
 /**
  * rh_tap_ioctl() - all calls on the file
  * @filp: the file
- * @cmd: TUN* of <linux/if_tun.h>, SIOCGIFHWADDR or SIOCSIFHWADDR
+ * @cmd: TUN* of <linux/if_tun.h>, SIOCGIFHWADDR, SIOCSIFHWADDR or SIOCGSKNS
  * @arg: as defined there
  *
- * Return: 0; -EBADFD without an interface (most calls), -EFAULT, -EINVAL unknown
+ * Return: 0, or a positive result; -EBADFD without an interface (most calls), -EFAULT, -EINVAL unknown
  * call or bad argument, and what the call's function returns.
  */
 long rh_tap_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
@@ -230,6 +293,12 @@ long rh_tap_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	union rh_tap_argument argument = {};
 	struct rh_tap *tap;
 	int error = -EBADFD;
+
+	/* These read more of the caller's memory than the table can say. */
+	if (cmd == TUNSETTXFILTER)
+		return rh_tap_filter_set_addresses(file, user);
+	if (cmd == TUNATTACHFILTER)
+		return rh_tap_filter_attach(file, user);
 
 	if (!entry->in && !entry->out)
 		argument.value = arg;

@@ -11,9 +11,65 @@
 
 #include "tap.h"
 
+static size_t get_size(const struct net_device *dev)
+{
+	return nla_total_size(sizeof(u32)) +	/* IFLA_TUN_OWNER */
+	       nla_total_size(sizeof(u32)) +	/* IFLA_TUN_GROUP */
+	       nla_total_size(sizeof(u8)) +	/* IFLA_TUN_TYPE */
+	       nla_total_size(sizeof(u8)) +	/* IFLA_TUN_PI */
+	       nla_total_size(sizeof(u8)) +	/* IFLA_TUN_VNET_HDR */
+	       nla_total_size(sizeof(u8)) +	/* IFLA_TUN_PERSIST */
+	       nla_total_size(sizeof(u8)) +	/* IFLA_TUN_MULTI_QUEUE */
+	       nla_total_size(sizeof(u32)) +	/* IFLA_TUN_NUM_QUEUES */
+	       nla_total_size(sizeof(u32));	/* IFLA_TUN_NUM_DISABLED_QUEUES */
+}
+
+static int fill_users(struct sk_buff *skb, const struct rh_tap *tap)
+{
+	if (uid_valid(tap->owner) &&
+	    nla_put_u32(skb, IFLA_TUN_OWNER, from_kuid_munged(current_user_ns(), tap->owner)))
+		return -EMSGSIZE;
+	if (gid_valid(tap->group) &&
+	    nla_put_u32(skb, IFLA_TUN_GROUP, from_kgid_munged(current_user_ns(), tap->group)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int fill_queues(struct sk_buff *skb, const struct rh_tap *tap)
+{
+	if (!(tap->flags & IFF_MULTI_QUEUE))
+		return 0;
+	if (nla_put_u32(skb, IFLA_TUN_NUM_QUEUES, tap->queue_count) ||
+	    nla_put_u32(skb, IFLA_TUN_NUM_DISABLED_QUEUES, tap->disabled_count))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/* The same attributes as tun's. */
+static int fill_info(struct sk_buff *skb, const struct net_device *dev)
+{
+	const struct rh_tap *tap = netdev_priv(dev);
+	unsigned int flags = tap->flags;
+
+	if (nla_put_u8(skb, IFLA_TUN_TYPE, flags & TUN_TYPE_MASK) ||
+	    nla_put_u8(skb, IFLA_TUN_PI, !(flags & IFF_NO_PI)) ||
+	    nla_put_u8(skb, IFLA_TUN_VNET_HDR, !!(flags & IFF_VNET_HDR)) ||
+	    nla_put_u8(skb, IFLA_TUN_PERSIST, !!(flags & IFF_PERSIST)) ||
+	    nla_put_u8(skb, IFLA_TUN_MULTI_QUEUE, !!(flags & IFF_MULTI_QUEUE)) ||
+	    fill_users(skb, tap) || fill_queues(skb, tap))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/*
+ * Not of tun's kind, for only one module can register a kind, and the other would
+ * not load.
+ */
 struct rtnl_link_ops rh_tap_link_ops = {
 	/* Without .setup, "ip link add" is refused: an interface needs its file. */
 	.kind = "ringhost_tap",
+	.get_size = get_size,
+	.fill_info = fill_info,
 	.dellink = unregister_netdevice_queue,
 };
 

@@ -28,14 +28,24 @@ static netdev_tx_t netdev_xmit(struct sk_buff *skb, struct net_device *dev)
 
 	rcu_read_lock();
 	queue = rcu_dereference(slot->queue);
-	if (likely(queue)) {
+	if (likely(queue && rh_tap_filter_run(tap, queue, skb))) {
 		result = rh_tap_queue_put(queue, slot, netdev_get_tx_queue(dev, index), skb);
 	} else {
-		rh_tap_slot_count(slot, RH_TAP_STAT_TX_DROPPED, 1);
+		rh_tap_slot_count(slot, queue ? RH_TAP_STAT_TX_FILTERED : RH_TAP_STAT_TX_DROPPED,
+				  1);
 		kfree_skb(skb);
 	}
 	rcu_read_unlock();
 	return result;
+}
+
+/* The one place where a packet's queue is chosen. */
+static u16 netdev_select_queue(struct net_device *dev, struct sk_buff *skb,
+			       struct net_device *subordinate)
+{
+	int index = rh_tap_filter_steer(netdev_priv(dev), skb);
+
+	return index < 0 ? netdev_pick_tx(dev, skb, subordinate) : index;
 }
 
 /* ---- receive: from the file into the stack ---- */
@@ -122,6 +132,7 @@ static void netdev_uninit(struct net_device *dev)
 	struct rh_tap *tap = netdev_priv(dev);
 
 	rh_tap_slots_detach_all(tap);
+	rh_tap_filter_exit(tap);
 	security_tun_dev_free_security(tap->security);
 }
 
@@ -168,7 +179,7 @@ static void netdev_get_stats64(struct net_device *dev, struct rtnl_link_stats64 
 	for (slot = tap->slots; slot < tap->slots + tap->slots_used; slot++) {
 		stats->tx_packets += atomic64_read(&slot->stats[RH_TAP_STAT_TX_PACKETS]);
 		stats->tx_bytes += atomic64_read(&slot->stats[RH_TAP_STAT_TX_BYTES]);
-		stats->tx_dropped += atomic64_read(&slot->stats[RH_TAP_STAT_TX_DROPPED]);
+		stats->tx_dropped += sum(slot, RH_TAP_STAT_TX_DROPPED, RH_TAP_STAT_TX_FILTERED);
 		stats->rx_packets += atomic64_read(&slot->stats[RH_TAP_STAT_RX_PACKETS]);
 		stats->rx_bytes += atomic64_read(&slot->stats[RH_TAP_STAT_RX_BYTES]);
 		stats->rx_dropped += atomic64_read(&slot->stats[RH_TAP_STAT_RX_DROPPED]);
@@ -185,8 +196,13 @@ static void netdev_set_rx_mode(struct net_device *dev)
 {
 }
 
+/* Returns 0, or -EPERM when it has no file that could be its wire. */
 int rh_tap_netdev_change_carrier(struct net_device *dev, bool carrier)
 {
+	const struct rh_tap *tap = netdev_priv(dev);
+
+	if (carrier && !tap->queue_count)
+		return -EPERM;
 	if (carrier)
 		netif_carrier_on(dev);
 	else
@@ -199,6 +215,7 @@ static const struct net_device_ops netdev_ops = {
 	.ndo_uninit = netdev_uninit,
 	.ndo_open = netdev_open,
 	.ndo_start_xmit = netdev_xmit,
+	.ndo_select_queue = netdev_select_queue,
 	.ndo_features_check = passthru_features_check,
 	.ndo_fix_features = netdev_fix_features,
 	.ndo_get_stats64 = netdev_get_stats64,

@@ -96,6 +96,7 @@ static void notify(struct rh_tap_queue *queue)
 	/* P1 is its barrier, too. */
 	if (waitqueue_active(&queue->wq.wait))
 		wake_up_interruptible_poll(&queue->wq.wait, EPOLLIN | EPOLLRDNORM);
+	kill_fasync(&queue->wq.fasync_list, SIGIO, POLL_IN);
 }
 
 /*
@@ -252,6 +253,8 @@ bool rh_tap_queue_get_format(struct rh_tap_queue *queue, struct rh_tap_format *f
 	if (tap) {
 		if (READ_ONCE(tap->flags) & IFF_VNET_HDR)
 			format->header_len = READ_ONCE(tap->header_len);
+		if (READ_ONCE(tap->big_endian))
+			format->little_endian = false;
 		format->little_endian |= READ_ONCE(tap->little_endian);
 	}
 	rcu_read_unlock();

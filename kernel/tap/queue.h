@@ -24,10 +24,11 @@ struct rh_tap_slot;
  *	when another queue leaves, so a reader may see the slot of before.
  * @disabled: it has no slot (TUNSETQUEUE), so that no packets pass it; written
  *	under RTNL, read anywhere
+ * @filtered: TUNATTACHFILTER's program is for it, too; written under RTNL, read anywhere
  * @entry: on @tap->disabled while @disabled; under RTNL
  * @ring: skbs on their way to the file. Its producer_lock nests inside the netdev
  *	queue's lock, and inside its consumer_lock while it is resized.
- * @wq: readers, writers out of send buffer, and pollers
+ * @wq: readers, writers out of send buffer, pollers, and who wants SIGIO
  * @wake_lock: protects @wake and @wake_context; innermost
  * @wake: tells the attached port consumer of packets; NULL when there is none
  * @wake_context: argument of @wake
@@ -37,6 +38,7 @@ struct rh_tap_queue {
 	struct rh_tap __rcu *tap;
 	unsigned int index;
 	bool disabled;
+	bool filtered;
 	struct list_head entry;
 	struct ptr_ring ring;
 	struct socket_wq wq;

@@ -202,6 +202,19 @@ void rh_tap_slots_set_sndbuf(struct rh_tap *tap, int bytes)
 		set_sndbuf(queue, bytes);
 }
 
+/* A program that comes is for all queues there are. */
+void rh_tap_slots_set_filtered(struct rh_tap *tap)
+{
+	struct rh_tap_queue *queue;
+	unsigned int i;
+
+	ASSERT_RTNL();
+	for (i = 0; i < tap->queue_count; i++)
+		WRITE_ONCE(rtnl_dereference(tap->slots[i].queue)->filtered, true);
+	list_for_each_entry(queue, &tap->disabled, entry)
+		WRITE_ONCE(queue->filtered, true);
+}
+
 /* Follow the interface's tx_queue_len. Returns 0 or -ENOMEM, then some may have followed. */
 int rh_tap_slots_resize(struct rh_tap *tap)
 {

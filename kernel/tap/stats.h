@@ -14,6 +14,7 @@
 	S(TX_PACKETS, tx_packets) \
 	S(TX_BYTES, tx_bytes) \
 	S(TX_DROPPED, tx_dropped)		/* no file attached, no memory, ring emptied */ \
+	S(TX_FILTERED, tx_filtered)		/* a filter did not want it */ \
 	S(TX_STOPS, tx_stops)			/* ring full: the stack was told to wait */ \
 	S(RX_PACKETS, rx_packets) \
 	S(RX_BYTES, rx_bytes) \

@@ -16,6 +16,7 @@
 #include <net/sock.h>
 
 #include "../core/core.h"
+#include "filter.h"
 #include "packet.h"
 #include "queue.h"
 #include "stats.h"
@@ -66,11 +67,14 @@ struct rh_tap_slot {
  * @flags: IFF_*; written under RTNL, read anywhere
  * @header_len: length of the vnet header in bytes; written under RTNL, read anywhere
  * @little_endian: TUNSETVNETLE; written under RTNL, read anywhere
+ * @big_endian: TUNSETVNETBE; the same. @little_endian goes first
+ * @debug: TUNSETDEBUG, kept for ethtool; under RTNL
  * @sndbuf: send buffer for each attached file, in bytes; under RTNL
  * @owner: who may attach; under RTNL
  * @group: who may attach; under RTNL
  * @offloads: what TUNSETOFFLOAD allowed; under RTNL
  * @security: the security module's state; from ndo_init to ndo_uninit
+ * @filter: decides about packets to the files
  * @queue_count: queues with a slot, those from @slots[0] on; written under RTNL, read
  *	anywhere
  * @disabled_count: entries of @disabled; under RTNL
@@ -85,11 +89,14 @@ struct rh_tap {
 	unsigned int flags;
 	unsigned int header_len;
 	bool little_endian;
+	bool big_endian;
+	u32 debug;
 	int sndbuf;
 	kuid_t owner;
 	kgid_t group;
 	netdev_features_t offloads;
 	void *security;
+	struct rh_tap_filter filter;
 	unsigned int queue_count;
 	unsigned int disabled_count;
 	struct list_head disabled;
@@ -144,6 +151,7 @@ int rh_tap_slots_enable(struct rh_tap *tap, struct rh_tap_queue *queue);
 void rh_tap_slots_disable(struct rh_tap *tap, struct rh_tap_queue *queue);
 int rh_tap_slots_resize(struct rh_tap *tap);
 void rh_tap_slots_set_sndbuf(struct rh_tap *tap, int bytes);
+void rh_tap_slots_set_filtered(struct rh_tap *tap);
 
 static inline void rh_tap_slot_count(struct rh_tap_slot *slot, enum rh_tap_stat stat, s64 n)
 {

@@ -277,10 +277,10 @@ TEST_F(interface, of_owner_and_group_needs_both)
 	EXPECT_EQ(0, attach_as(1000, 1000, "x"));
 }
 
-TEST_F(interface, of_nobody_is_for_everyone_with_the_node)
+TEST_F(interface, of_nobody_is_for_the_administrator)
 {
 	leave_behind(self, -1, -1);
-	EXPECT_EQ(0, attach_as(1000, 1000, "x"));
+	EXPECT_EQ(-EPERM, attach_as(1000, 1000, "x"));
 }
 
 TEST_F(interface, of_an_owner_is_open_to_the_administrator)

@@ -4,6 +4,10 @@
  * what these calls refuse, so a wrong answer there costs a guest its offloads.
  */
 #include <net/if_arp.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 
 #include "tap.h"
 
@@ -30,7 +34,8 @@ TEST_F(settings, without_an_interface_are_refused)
 	static const unsigned long calls[] = {
 		TUNGETIFF, TUNSETPERSIST, TUNSETOWNER, TUNSETGROUP, TUNSETOFFLOAD,
 		TUNGETVNETHDRSZ, TUNSETVNETHDRSZ, TUNGETVNETLE, TUNSETVNETLE, TUNGETSNDBUF,
-		TUNSETSNDBUF, TUNSETCARRIER, SIOCGIFHWADDR, SIOCSIFHWADDR,
+		TUNSETSNDBUF, TUNGETVNETBE, TUNSETVNETBE, TUNSETNOCSUM, TUNSETDEBUG,
+		TUNGETFILTER, TUNDETACHFILTER, TUNGETDEVNETNS, TUNSETCARRIER, SIOCGIFHWADDR, SIOCSIFHWADDR,
 	};
 	int fd = tap_open();
 	char argument[64] = "";
@@ -91,6 +96,110 @@ TEST_F(settings, byte_order_of_the_vnet_header_is_remembered)
 	ASSERT_EQ(0, tap_set_int(self->fd, TUNSETVNETLE, 0));
 	ASSERT_EQ(0, tap_int(self->fd, TUNGETVNETLE, &little));
 	EXPECT_EQ(0, little);
+}
+
+TEST_F(settings, big_endian_vnet_headers_are_remembered)
+{
+	int big = -1;
+
+	ASSERT_EQ(0, tap_int(self->fd, TUNGETVNETBE, &big));
+	EXPECT_EQ(0, big);
+	ASSERT_EQ(0, tap_set_int(self->fd, TUNSETVNETBE, 7));
+	ASSERT_EQ(0, tap_int(self->fd, TUNGETVNETBE, &big));
+	EXPECT_EQ(1, big);
+	ASSERT_EQ(0, tap_set_int(self->fd, TUNSETVNETBE, 0));
+	ASSERT_EQ(0, tap_int(self->fd, TUNGETVNETBE, &big));
+	EXPECT_EQ(0, big);
+}
+
+/* hdr_len is beyond the frame if it is read in the wrong order. */
+TEST_F(settings, byte_order_of_the_vnet_header_is_obeyed)
+{
+	unsigned char packet[sizeof(struct virtio_net_hdr) + 64] = { 0, 0, 0, 14 };
+
+	net_set_up(self->name);
+	EXPECT_EQ(-EINVAL, tap_write(self->fd, packet, sizeof(packet)));
+	ASSERT_EQ(0, tap_set_int(self->fd, TUNSETVNETBE, 1));
+	EXPECT_EQ(sizeof(packet), tap_write(self->fd, packet, sizeof(packet)));
+	ASSERT_EQ(0, tap_set_int(self->fd, TUNSETVNETLE, 1));
+	EXPECT_EQ(-EINVAL, tap_write(self->fd, packet, sizeof(packet)));
+}
+
+TEST_F(settings, message_level_is_kept_and_nocsum_ignored)
+{
+	struct ethtool_value level = { .cmd = ETHTOOL_GMSGLVL };
+
+	EXPECT_EQ(0, tap_set(self->fd, TUNSETNOCSUM, 1));
+	ASSERT_EQ(0, tap_set(self->fd, TUNSETDEBUG, 5));
+	ethtool(self->name, &level);
+	EXPECT_EQ(5, level.data);
+}
+
+/* ---- namespaces ---- */
+
+/* Whether @fd is the calling process's network namespace. */
+static bool is_our_namespace(int fd)
+{
+	struct stat seen, own;
+
+	ASSERT_EQ(0, fstat(fd, &seen));
+	ASSERT_EQ(0, stat("/proc/self/ns/net", &own));
+	close(fd);
+	return seen.st_ino == own.st_ino;
+}
+
+TEST_F(settings, namespaces_of_file_and_interface_are_told)
+{
+	ASSERT_TRUE(run("ip netns add there && ip link set %s netns there", self->name));
+	EXPECT_TRUE(is_our_namespace(ioctl(self->fd, SIOCGSKNS)));
+	EXPECT_FALSE(is_our_namespace(ioctl(self->fd, TUNGETDEVNETNS)));
+	run("ip netns del there");
+}
+
+TEST_F(settings, interface_ends_with_its_namespace)
+{
+	ASSERT_TRUE(run("ip netns add there && ip link set %s netns there", self->name));
+	ASSERT_TRUE(run("ip netns del there"));
+	for (int i = 0; i < 500 && tap_set(self->fd, TUNSETNOCSUM, 0) != -EBADFD; i++)
+		usleep(10000);
+	EXPECT_EQ(-EBADFD, tap_set(self->fd, TUNSETNOCSUM, 0));
+}
+
+TEST_F(settings, namespaces_are_told_to_their_administrator_only)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		if (setresuid(1000, 1000, 1000))
+			_exit(1);
+		if (ioctl(self->fd, SIOCGSKNS) != -1 || errno != EPERM)
+			_exit(2);
+		_exit(ioctl(self->fd, TUNGETDEVNETNS) != -1 || errno != EPERM ? 3 : 0);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+/* ---- SIGIO ---- */
+
+TEST_F(settings, signal_tells_of_a_packet)
+{
+	const struct timespec patience = { .tv_sec = TAP_PATIENCE / 1000 };
+	unsigned char frame[100];
+	sigset_t signals;
+	int host;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGIO);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	net_set_up(self->name);
+	host = net_host_socket(self->name);
+	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_ASYNC | O_NONBLOCK));
+	net_fill_frame(frame, sizeof(frame), 1);
+	ASSERT_EQ(sizeof(frame), send(host, frame, sizeof(frame), 0));
+	EXPECT_EQ(SIGIO, sigtimedwait(&signals, NULL, &patience));
+	close(host);
 }
 
 TEST_F(settings, send_buffer_is_unlimited_until_set)

@@ -25,6 +25,16 @@ table_ioctls() {
 	grep -rhoE '^	\{ (VHOST|RINGHOST)_[A-Z_0-9]+,' "$root"/kernel | tr -d '\t {,' | sort -u
 }
 
+# Rows of the tap's table, and the calls that it handles apart.
+tap_ioctls() {
+	grep -hoE '^	\{ (TUN|SIOC)[A-Z]+,|cmd == (TUN|SIOC)[A-Z]+' "$root/kernel/tap/ioctl.c" |
+		grep -oE '(TUN|SIOC)[A-Z]+' | sort -u
+}
+
+tap_counters() {
+	sed -nE 's/^	S\([A-Z_0-9]+, ([a-z_0-9]+)\).*/\1/p' "$root/kernel/tap/stats.h"
+}
+
 counters() {
 	sed -nE 's/^	S\([A-Z_0-9]+, ([a-z_0-9]+)\).*/\1/p' "$root/uapi/ringhost.h"
 }
@@ -57,6 +67,8 @@ compare() {
 }
 
 compare "every ioctl of the tables is documented" table_ioctls "$pages/vhost.rst" "$pages/blk.rst"
+compare "every ioctl of the tap is documented" tap_ioctls "$pages/tap.rst"
+compare "every counter of the tap is documented" tap_counters "$pages/tap.rst"
 compare "every counter is documented" counters "$pages/statistics.rst"
 compare "every tracepoint is documented" tracepoints "$pages/statistics.rst"
 
