@@ -9,6 +9,7 @@
 
 #include "harness.h"
 #include "rig.h"
+#include "usage.h"
 
 #define RING 256
 #define PAGE 4096
@@ -158,19 +159,21 @@ TEST_F(pinned, ring_torn_away_harms_nobody)
 }
 
 /* Buffers, rather than the ring, that are not there. */
-FIXTURE(buffers) { struct rig rig; };
-FIXTURE_VARIANT(buffers) { enum rig_flavour flavour; enum tear tear; };
-FIXTURE_VARIANT_ADD(buffers, blk_unmapped) { RIG_BLK, UNMAP };
-FIXTURE_VARIANT_ADD(buffers, blk_protected) { RIG_BLK, NO_ACCESS };
-FIXTURE_VARIANT_ADD(buffers, net_tx_unmapped) { RIG_NET_TX, UNMAP };
-FIXTURE_VARIANT_ADD(buffers, net_rx_unmapped) { RIG_NET_RX, UNMAP };
-FIXTURE_VARIANT_ADD(buffers, net_rx_read_only) { RIG_NET_RX, READ_ONLY };
+FIXTURE(buffers) { struct rig rig; struct usage before; };
+FIXTURE_VARIANT(buffers) { enum rig_flavour flavour; enum tear tear; unsigned int at; };
+FIXTURE_VARIANT_ADD(buffers, blk_unmapped) { RIG_BLK, UNMAP, 0 };
+FIXTURE_VARIANT_ADD(buffers, blk_unmapped_from_its_middle_on) { RIG_BLK, UNMAP, PAGE };
+FIXTURE_VARIANT_ADD(buffers, blk_protected) { RIG_BLK, NO_ACCESS, 0 };
+FIXTURE_VARIANT_ADD(buffers, net_tx_unmapped) { RIG_NET_TX, UNMAP, 0 };
+FIXTURE_VARIANT_ADD(buffers, net_rx_unmapped) { RIG_NET_RX, UNMAP, 0 };
+FIXTURE_VARIANT_ADD(buffers, net_rx_read_only) { RIG_NET_RX, READ_ONLY, 0 };
 
 FIXTURE_SETUP(buffers)
 {
 	rig_init(&self->rig, variant->flavour, RING, DRIVER_FEATURES);
 	rig_start(&self->rig);
 	ASSERT_EQ(0, rig_works(&self->rig, self->rig.queue));
+	usage_measure(&self->before);
 }
 
 FIXTURE_TEARDOWN(buffers)
@@ -191,15 +194,16 @@ static void restart(struct rig *rig)
 TEST_F(buffers, buffer_that_is_gone_harms_nobody)
 {
 	struct driver_queue *queue = self->rig.queue;
-	unsigned char *buffer = guest_alloc(&self->rig.driver.guest, PAGE, PAGE);
+	unsigned int bytes = variant->at + PAGE;
+	unsigned char *buffer = guest_alloc(&self->rig.driver.guest, bytes, PAGE);
 	uint64_t drops = driver_stat(queue, RINGHOST_STAT_NET_DROPS);
 	struct driver_used used;
 	int head;
 
 	guest_alloc(&self->rig.driver.guest, 0, PAGE);
-	head = rig_add_split(&self->rig, buffer, PAGE);
+	head = rig_add_split(&self->rig, buffer, bytes);
 	ASSERT_LE(0, head);
-	tear_away(buffer, variant->tear);
+	tear_away(buffer + variant->at, variant->tear);
 	rig_provoke(&self->rig);
 	/* The request or the packet fails; a buffer to receive into stays with the device. */
 	if (variant->flavour == RIG_NET_RX) {
@@ -212,6 +216,7 @@ TEST_F(buffers, buffer_that_is_gone_harms_nobody)
 	EXPECT_EQ(0, driver_stat(queue, RINGHOST_STAT_BREAKS));
 	EXPECT_EQ(0, rig_works(&self->rig, self->rig.neighbour));
 	restart(&self->rig);
+	EXPECT_TRUE(usage_returns_to(&self->before));
 }
 
 TEST_HARNESS_MAIN

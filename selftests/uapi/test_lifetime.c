@@ -9,7 +9,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -282,6 +284,44 @@ TEST_F(lifetime, eventfds_outlive_their_descriptors)
 	ASSERT_EQ(0, rig_stop_queue(&self->rig, queue));
 	ASSERT_EQ(0, rig_start_queue(&self->rig, queue));
 	EXPECT_EQ(0, rig_works(&self->rig, self->rig.neighbour));
+}
+
+/* The kernel numbers eventfds, with the lowest number that is free. -1: it does not tell. */
+static int number_of_eventfd(int fd)
+{
+	char path[64], line[128];
+	int number = -1;
+	FILE *info;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = fopen(path, "r");
+	ASSERT_NE(NULL, info);
+	while (number < 0 && fgets(line, sizeof(line), info))
+		sscanf(line, "eventfd-id: %d", &number);
+	fclose(info);
+	return number;
+}
+
+TEST_F(lifetime, eventfds_that_were_replaced_are_let_go)
+{
+	int eventfd_given = eventfd(0, EFD_CLOEXEC), number = number_of_eventfd(eventfd_given);
+	struct driver_queue *queue = self->rig.queue;
+	int fd = self->rig.driver.fd, next;
+
+	if (number < 0)
+		SKIP(return, "this kernel does not number eventfds");
+	ASSERT_EQ(0, vhost_set_vring_kick(fd, queue->index, eventfd_given));
+	ASSERT_EQ(0, vhost_set_vring_kick(fd, queue->index, queue->kick));
+	ASSERT_EQ(0, vhost_set_vring_call(fd, queue->index, eventfd_given));
+	ASSERT_EQ(0, vhost_set_vring_call(fd, queue->index, queue->call));
+	ASSERT_EQ(0, vhost_set_vring_err(fd, queue->index, eventfd_given));
+	ASSERT_EQ(0, vhost_set_vring_err(fd, queue->index, queue->error));
+	ASSERT_EQ(0, vhost_set_log_fd(fd, eventfd_given));
+	ASSERT_EQ(0, vhost_set_log_fd(fd, -1));
+	close(eventfd_given);
+	next = eventfd(0, EFD_CLOEXEC);
+	EXPECT_EQ(number, number_of_eventfd(next));
+	close(next);
 }
 
 TEST_HARNESS_MAIN
