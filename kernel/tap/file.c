@@ -6,6 +6,7 @@
  * Runs in the caller's process context. Entry points: the file operations, and
  * rh_tap_file_init() and rh_tap_file_exit() from main.c.
  */
+#include <linux/cred.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
@@ -33,7 +34,8 @@ static int file_open(struct inode *inode, struct file *filp)
 		sk_free(sk);
 		return error;
 	}
-	sock_init_data(NULL, sk);
+	/* Programs and rules of the host that ask for a packet's user mean the opener. */
+	sock_init_data_uid(NULL, sk, current_fsuid());
 	/* A writer that waits for send buffer, and poll(), wait where readers do. */
 	sk_set_socket(sk, &file->socket);
 	rcu_assign_pointer(sk->sk_wq, &file->queue.wq);

@@ -138,16 +138,9 @@ static void netdev_uninit(struct net_device *dev)
 
 static int netdev_open(struct net_device *dev)
 {
-	struct rh_tap *tap = netdev_priv(dev);
-	struct rh_tap_queue *queue;
-	unsigned int i;
-
 	netif_tx_start_all_queues(dev);
 	/* poll() reports an interface that is down as not writable. */
-	for (i = 0; i < tap->queue_count; i++) {
-		queue = rtnl_dereference(tap->slots[i].queue);
-		wake_up_interruptible_poll(&queue->wq.wait, EPOLLOUT | EPOLLWRNORM);
-	}
+	rh_tap_slots_wake_writers(netdev_priv(dev));
 	return 0;
 }
 

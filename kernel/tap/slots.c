@@ -202,6 +202,24 @@ void rh_tap_slots_set_sndbuf(struct rh_tap *tap, int bytes)
 		set_sndbuf(queue, bytes);
 }
 
+static void wake_writers(struct rh_tap_queue *queue)
+{
+	wake_up_interruptible_poll(&queue->wq.wait, EPOLLOUT | EPOLLWRNORM);
+}
+
+/* The interface is up: tell who waits for that, by disabled queues as well. */
+void rh_tap_slots_wake_writers(struct rh_tap *tap)
+{
+	struct rh_tap_queue *queue;
+	unsigned int i;
+
+	ASSERT_RTNL();
+	for (i = 0; i < tap->queue_count; i++)
+		wake_writers(rtnl_dereference(tap->slots[i].queue));
+	list_for_each_entry(queue, &tap->disabled, entry)
+		wake_writers(queue);
+}
+
 /* A program that comes is for all queues there are. */
 void rh_tap_slots_set_filtered(struct rh_tap *tap)
 {

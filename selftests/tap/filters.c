@@ -4,6 +4,7 @@
  * of each, and on which queue. A hypervisor filters and steers for its guests with
  * them, so a packet too many is as bad as one too few.
  */
+#include <sys/fsuid.h>
 #include <sys/syscall.h>
 
 #include <linux/bpf.h>
@@ -144,16 +145,11 @@ TEST_F(filters, classic_program_is_for_the_files_of_its_time)
 
 /* ---- programs of the newer kind ---- */
 
-/* A loaded program that returns @value. */
-static int load(int value, unsigned int type)
+static int load_code(const struct bpf_insn *code, unsigned int count, unsigned int type)
 {
-	const struct bpf_insn code[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = value },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
 	union bpf_attr attribute = {
 		.prog_type = type,
-		.insn_cnt = 2,
+		.insn_cnt = count,
 		.insns = (unsigned long)code,
 		.license = (unsigned long)"GPL",
 	};
@@ -161,6 +157,17 @@ static int load(int value, unsigned int type)
 
 	ASSERT_LE(0, fd);
 	return fd;
+}
+
+/* A loaded program that returns @value. */
+static int load(int value, unsigned int type)
+{
+	const struct bpf_insn code[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = value },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return load_code(code, 2, type);
 }
 
 static void set_program(int fd, unsigned long cmd, int value)
@@ -266,6 +273,89 @@ TEST_F(filters, of_every_kind_go_with_their_interface)
 	EXPECT_EQ(-EBADFD, tap_set_int(self->fd, TUNSETFILTEREBPF, -1));
 }
 
+/* Whether a program still exists; ids are not given out again soon. */
+static bool is_alive(unsigned int id)
+{
+	union bpf_attr attribute = { .prog_id = id };
+	int fd = syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &attribute, sizeof(attribute));
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* Hand a program over for good; returns its id. */
+static unsigned int give_program(int fd, unsigned long cmd)
+{
+	struct bpf_prog_info info = { };
+	int program = load(60, BPF_PROG_TYPE_SOCKET_FILTER);
+	union bpf_attr attribute = {
+		.info = { .bpf_fd = program, .info_len = sizeof(info), .info = (uintptr_t)&info },
+	};
+
+	ASSERT_EQ(0, syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &attribute, sizeof(attribute)));
+	ASSERT_EQ(0, tap_set_int(fd, cmd, program));
+	close(program);
+	return info.id;
+}
+
+TEST_F(filters, programs_live_until_replaced_or_without_interface)
+{
+	const unsigned long calls[] = { TUNSETFILTEREBPF, TUNSETSTEERINGEBPF };
+	unsigned int first, second, last[2];
+
+	for (unsigned int i = 0; i < 2; i++) {
+		first = give_program(self->fd, calls[i]);
+		EXPECT_TRUE(is_alive(first));
+		second = give_program(self->fd, calls[i]);
+		EXPECT_FALSE(is_alive(first));
+		EXPECT_TRUE(is_alive(second));
+		ASSERT_EQ(0, tap_set_int(self->fd, calls[i], -1));
+		EXPECT_FALSE(is_alive(second));
+		last[i] = give_program(self->fd, calls[i]);
+		EXPECT_TRUE(is_alive(last[i]));
+	}
+	ASSERT_TRUE(run("ip link del %s", self->name));
+	EXPECT_FALSE(is_alive(last[0]));
+	EXPECT_FALSE(is_alive(last[1]));
+}
+
+/*
+ * Programs of the host see whose packets these are: whoever opened the file, and not
+ * whoever owns the namespace. This one lets as many bytes pass as the user's number:
+ * all, on kernels that show it no user here, but never none, which is root.
+ */
+TEST_F(filters, of_the_host_see_the_user_behind_a_packet)
+{
+	const struct bpf_insn code[] = {
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_socket_uid },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int program = load_code(code, 2, BPF_PROG_TYPE_SOCKET_FILTER);
+	char name[IFNAMSIZ] = "";
+	int fd, length;
+
+	ASSERT_EQ(0, setfsuid(77));
+	fd = open(TAP_NODE, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	setfsuid(0);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, tap_attach(fd, name, TAP_FLAGS));
+	/* Only then does a packet belong to anybody. */
+	ASSERT_EQ(0, tap_set_int(fd, TUNSETSNDBUF, 1 << 20));
+	net_set_up(name);
+	close(self->host);
+	self->host = net_host_socket(name);
+	ASSERT_EQ(0, setsockopt(self->host, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)));
+	net_fill_frame(self->buffer, FRAME, 1);
+	ASSERT_EQ(FRAME, tap_write(fd, self->buffer, FRAME));
+	length = host_read(self->host, self->buffer, sizeof(self->buffer), TAP_PATIENCE);
+	EXPECT_TRUE(length == 77 || length == FRAME) {
+		TEST_LOG("%d bytes", length);
+	}
+	close(program);
+	close(fd);
+}
+
 /* ---- TUNSETTXFILTER ---- */
 
 #define LIST_MAX 12
@@ -303,6 +393,19 @@ TEST_F(filters, addresses_that_are_listed_pass)
 	EXPECT_FALSE(passes(self, peer));
 	ASSERT_EQ(0, set_addresses(self->fd, 0, 0, 0));
 	EXPECT_TRUE(passes(self, peer));
+}
+
+TEST_F(filters, addresses_count_in_all_their_bytes)
+{
+	unsigned char address[ETH_ALEN] = { 2, 0, 0, 0, 0, 0 };
+
+	ASSERT_EQ(1, set_addresses(self->fd, 0, 1, LIST_MAX));
+	EXPECT_TRUE(passes(self, address));
+	for (int i = 0; i < ETH_ALEN; i++) {
+		address[i] ^= 0x10;
+		EXPECT_FALSE(passes(self, address));
+		address[i] ^= 0x10;
+	}
 }
 
 /* Only multicast addresses are hashed; a ninth unicast one switches the filter off. */

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 
 #include <linux/if_packet.h>
@@ -234,6 +235,33 @@ TEST_F(queues, may_all_be_disabled)
 
 /* ---- switching off and on ---- */
 
+TEST_F(queues, that_are_disabled_follow_the_queue_length)
+{
+	/* Holds nothing back, so that what is beyond the ring is dropped. */
+	ASSERT_TRUE(run("tc qdisc replace dev %s root noqueue", self->name));
+	ASSERT_EQ(0, tap_set_queue(self->fd[0], IFF_DETACH_QUEUE));
+	ASSERT_TRUE(run("ip link set %s txqueuelen 10", self->name));
+	ASSERT_EQ(0, tap_set_queue(self->fd[0], IFF_ATTACH_QUEUE));
+	send_flows(self->name, 30);
+	EXPECT_EQ(10, drain(self, self->fd[0]));
+}
+
+/* Who waits to write is not told again when the queue is switched on. */
+TEST_F(queues, that_are_disabled_learn_that_the_interface_is_up)
+{
+	struct epoll_event event = { .events = EPOLLOUT };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	ASSERT_LE(0, epoll);
+	ASSERT_TRUE(run("ip link set %s down", self->name));
+	ASSERT_EQ(0, tap_set_queue(self->fd[0], IFF_DETACH_QUEUE));
+	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->fd[0], &event));
+	ASSERT_EQ(0, epoll_wait(epoll, &event, 1, 0));
+	net_set_up(self->name);
+	EXPECT_EQ(1, epoll_wait(epoll, &event, 1, TAP_PATIENCE));
+	close(epoll);
+}
+
 TEST_F(queues, are_switched_off_once_and_on_once)
 {
 	struct ifreq request;
@@ -291,6 +319,7 @@ TEST_F(queues, of_a_persistent_interface_come_back)
 	ASSERT_EQ(0, join(self, self->fd[0], IFF_MULTI_QUEUE));
 	join_all(self, 3);
 	EXPECT_EQ(3, queues_of(self->name));
+	EXPECT_TRUE(tap_has_carrier(self->name));
 	send_flows(self->name, 10);
 	EXPECT_EQ(10, drain(self, self->fd[0]) + drain(self, self->fd[1]) +
 		      drain(self, self->fd[2]));

@@ -295,20 +295,14 @@ TEST_F(settings, address_is_read_and_set_through_the_file)
 	EXPECT_EQ(EADDRNOTAVAIL, errno);
 }
 
-/* Whether the interface, which is up, has a carrier. */
-static bool has_carrier(const char *name)
-{
-	return has(name, ETHTOOL_GLINK);
-}
-
 TEST_F(settings, carrier_is_on_until_switched_off)
 {
 	net_set_up(self->name);
-	EXPECT_TRUE(has_carrier(self->name));
+	EXPECT_TRUE(tap_has_carrier(self->name));
 	ASSERT_EQ(0, tap_set_int(self->fd, TUNSETCARRIER, 0));
-	EXPECT_FALSE(has_carrier(self->name));
+	EXPECT_FALSE(tap_has_carrier(self->name));
 	ASSERT_EQ(0, tap_set_int(self->fd, TUNSETCARRIER, 1));
-	EXPECT_TRUE(has_carrier(self->name));
+	EXPECT_TRUE(tap_has_carrier(self->name));
 }
 
 TEST_F(settings, carrier_is_off_at_first_if_asked)
@@ -317,7 +311,7 @@ TEST_F(settings, carrier_is_off_at_first_if_asked)
 	int fd = tap_create(name, IFF_NO_CARRIER);
 
 	net_set_up(name);
-	EXPECT_FALSE(has_carrier(name));
+	EXPECT_FALSE(tap_has_carrier(name));
 	close(fd);
 }
 
@@ -326,10 +320,10 @@ TEST_F(settings, carrier_of_a_persistent_interface_follows_its_file)
 	ASSERT_EQ(0, tap_set(self->fd, TUNSETPERSIST, 1));
 	net_set_up(self->name);
 	close(self->fd);
-	EXPECT_FALSE(has_carrier(self->name));
+	EXPECT_FALSE(tap_has_carrier(self->name));
 	self->fd = tap_open();
 	ASSERT_EQ(0, tap_attach(self->fd, self->name, TAP_FLAGS));
-	EXPECT_TRUE(has_carrier(self->name));
+	EXPECT_TRUE(tap_has_carrier(self->name));
 }
 
 TEST_F(settings, queue_length_can_be_changed_and_absurd_ones_are_refused)

@@ -121,6 +121,18 @@ static inline void ethtool(const char *name, void *data)
 	close(fd);
 }
 
+/*
+ * Whether the interface, which is up, has a carrier. After a change the stack follows at
+ * leisure and drops packets until then; to be asked makes it follow at once.
+ */
+static inline bool tap_has_carrier(const char *name)
+{
+	struct ethtool_value value = { .cmd = ETHTOOL_GLINK };
+
+	ethtool(name, &value);
+	return value.data;
+}
+
 /* A counter of queue 0 as `ethtool -S` shows it. */
 static inline uint64_t tap_counter(const char *name, const char *counter)
 {
