@@ -23,6 +23,8 @@
 #define LARGE 20000
 #define PRESSURE_PACKETS 300
 #define PRESSURE_FAULTS 1000
+/* Far fewer than fail, so that chance decides nothing. */
+#define PRESSURE_FAULTS_MIN 20
 /* Milliseconds between two looks. */
 #define LOOK 10
 
@@ -141,13 +143,15 @@ TEST_F_TIMEOUT(net, loses_no_buffer_under_pressure, 60)
 {
 	int result;
 
+	if (self->rig.flavour == RIG_NET_RX)
+		SKIP(return, "a packet that is received is only copied");
 	net_set_mtu(self->rig.tap, LARGE);
 	fault_pressure(30, PRESSURE_FAULTS);
 	for (unsigned int i = 0; i < PRESSURE_PACKETS; i++) {
 		result = move(self, i % 3 ? SMALL : LARGE);
 		ASSERT_TRUE(result == 0 || result == -ENOBUFS) { TEST_LOG("%d", result); }
 	}
-	fault_pressure_end(PRESSURE_FAULTS);
+	EXPECT_LE(PRESSURE_FAULTS_MIN, fault_pressure_end(PRESSURE_FAULTS));
 	EXPECT_EQ(0, move(self, SMALL));
 }
 
