@@ -81,4 +81,36 @@ TEST_F(queue, stop_is_refused_or_done)
 	EXPECT_EQ(0, rig_works(&self->rig, self->queue));
 }
 
+/* The device without an owner, and so without workers; then with what driver_init() gave it. */
+static int set_up_anew(FIXTURE_DATA(queue) *self, uint64_t features)
+{
+	ASSERT_EQ(0, vhost_reset_owner(self->fd));
+	ASSERT_EQ(0, vhost_set_owner(self->fd));
+	ASSERT_EQ(0, vhost_set_features(self->fd, features));
+	ASSERT_EQ(0, guest_set_mem_table(&self->rig.driver.guest, self->fd));
+	if (self->rig.flavour == RIG_BLK)
+		ASSERT_EQ(0, vhost_blk_set_disk(self->fd, self->rig.driver.backend, 0, NULL));
+	ASSERT_EQ(0, driver_set_queue(self->queue));
+	return 0;
+}
+
+/* A worker made before the start failed stays for the next one: no leak, so it is ended here. */
+static int start_first(FIXTURE_DATA(queue) *self, uint64_t features)
+{
+	int error = rig_start_queue(&self->rig, self->queue);
+
+	if (error)
+		set_up_anew(self, features);
+	return error;
+}
+
+/* Only the first start makes the queue's worker. */
+TEST_F_TIMEOUT(queue, first_start_is_refused_or_done, 60)
+{
+	EACH_FAULT_UNDO(start_first(self, variant->features),
+			set_up_anew(self, variant->features));
+	ASSERT_EQ(0, rig_start_queue(&self->rig, self->queue));
+	EXPECT_EQ(0, rig_works(&self->rig, self->queue));
+}
+
 TEST_HARNESS_MAIN
