@@ -136,7 +136,7 @@ static ssize_t file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (IS_ERR(skb))
 		return PTR_ERR(skb);
 	list_add(&skb->list, &skbs);
-	error = rh_tap_netdev_receive(&file->queue, &skbs);
+	error = rh_tap_receive(&file->queue, &skbs);
 	return error ? error : length;
 }
 

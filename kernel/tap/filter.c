@@ -48,20 +48,22 @@ static bool run_program(const struct bpf_prog *prog, struct sk_buff *skb)
  * @queue: the queue it is for
  * @skb: the packet, with its Ethernet header; may become shorter
  *
+ * Runs in ndo_start_xmit, whose caller has softirqs off.
+ *
  * Return: false if it is to be dropped.
  */
 bool rh_tap_filter_run(struct rh_tap *tap, const struct rh_tap_queue *queue, struct sk_buff *skb)
 {
-	const struct rh_tap_addresses *addresses = rcu_dereference(tap->filter.addresses);
+	const struct rh_tap_addresses *addresses = rcu_dereference_bh(tap->filter.addresses);
 	const struct bpf_prog *prog;
 
 	/* What is sent without a whole Ethernet header has no destination. */
 	if (addresses && (!pskb_may_pull(skb, ETH_ALEN) || !is_wanted(addresses, skb->data)))
 		return false;
-	prog = rcu_dereference(tap->filter.classic);
+	prog = rcu_dereference_bh(tap->filter.classic);
 	if (prog && READ_ONCE(queue->filtered) && !run_program(prog, skb))
 		return false;
-	prog = rcu_dereference(tap->filter.extended);
+	prog = rcu_dereference_bh(tap->filter.extended);
 	return !prog || run_program(prog, skb);
 }
 

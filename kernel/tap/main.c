@@ -7,7 +7,7 @@
  *	host stack                       interface           file
  *	  ndo_start_xmit  ----------->  struct rh_tap        struct rh_tap_file
  *	                                  slots[i].queue ->    queue.ring  -> read(), port consume
- *	  netif_receive_skb_list  <---                <-     queue.tap     <- write(), port inject
+ *	  netif_receive_skb, GRO  <---                <-     queue.tap     <- write(), port inject
  *
  * A file has one queue; an interface has one, or up to 256 (IFF_MULTI_QUEUE), and
  * those in use fill its slots from the first on. When one leaves, the last takes

@@ -2,10 +2,9 @@
 /*
  * The network interface: the host stack's end of stage (3).
  *
- * ndo_start_xmit runs in softirq context; rh_tap_netdev_receive() in process
- * context, by write() or the port's inject; everything else under RTNL. Entry
- * points: the net_device operations, the rtnetlink operations, and the
- * functions of the netdev.c section in tap.h.
+ * ndo_start_xmit runs in softirq context, everything else under RTNL. Entry points:
+ * the net_device operations, the rtnetlink operations, and the functions of the
+ * netdev.c section in tap.h.
  */
 #include <linux/security.h>
 #include <net/rtnetlink.h>
@@ -26,8 +25,8 @@ static netdev_tx_t netdev_xmit(struct sk_buff *skb, struct net_device *dev)
 	netdev_tx_t result = NETDEV_TX_OK;
 	struct rh_tap_queue *queue;
 
-	rcu_read_lock();
-	queue = rcu_dereference(slot->queue);
+	/* The stack's transmit section is one of RCU. */
+	queue = rcu_dereference_bh(slot->queue);
 	if (likely(queue && rh_tap_filter_run(tap, queue, skb))) {
 		result = rh_tap_queue_put(queue, slot, netdev_get_tx_queue(dev, index), skb);
 	} else {
@@ -35,7 +34,6 @@ static netdev_tx_t netdev_xmit(struct sk_buff *skb, struct net_device *dev)
 				  1);
 		kfree_skb(skb);
 	}
-	rcu_read_unlock();
 	return result;
 }
 
@@ -48,82 +46,18 @@ static u16 netdev_select_queue(struct net_device *dev, struct sk_buff *skb,
 	return index < 0 ? netdev_pick_tx(dev, skb, subordinate) : index;
 }
 
-/* ---- receive: from the file into the stack ---- */
-
-static void drop_packets(struct rh_tap_slot *slot, struct list_head *skbs)
-{
-	struct sk_buff *skb, *next;
-
-	list_for_each_entry_safe(skb, next, skbs, list) {
-		skb_list_del_init(skb);
-		kfree_skb(skb);
-		if (slot)
-			rh_tap_slot_count(slot, RH_TAP_STAT_RX_DROPPED, 1);
-	}
-}
-
-/* Make frames into packets that came in on the interface, and count them. */
-static void receive_packets(struct rh_tap *tap, struct rh_tap_slot *slot, struct list_head *skbs)
-{
-	struct sk_buff *skb;
-	s64 packets = 0, bytes = 0;
-
-	list_for_each_entry(skb, skbs, list) {
-		packets++;
-		bytes += skb->len;
-		skb->protocol = eth_type_trans(skb, tap->dev);
-	}
-	rh_tap_slot_count(slot, RH_TAP_STAT_RX_PACKETS, packets);
-	rh_tap_slot_count(slot, RH_TAP_STAT_RX_BYTES, bytes);
-	netif_receive_skb_list(skbs);
-}
-
-static int cannot_receive(const struct rh_tap_queue *queue, const struct rh_tap *tap)
-{
-	if (!tap)
-		return -EBADFD;
-	if (READ_ONCE(queue->disabled))
-		return -EBUSY;
-	return tap->dev->flags & IFF_UP ? 0 : -EIO;
-}
-
-/**
- * rh_tap_netdev_receive() - give packets to the host's stack
- * @queue: the queue they came by
- * @skbs: list of skbs from rh_tap_packet_build(); consumed whatever happens
- *
- * Return: 0, -EBADFD when there is no interface, -EBUSY when the queue is disabled, -EIO
- * when the interface is down.
- */
-int rh_tap_netdev_receive(struct rh_tap_queue *queue, struct list_head *skbs)
-{
-	struct rh_tap_slot *slot = NULL;
-	struct rh_tap *tap;
-	int error;
-
-	/* The stack takes packets in softirq context. */
-	local_bh_disable();
-	rcu_read_lock();
-	tap = rcu_dereference(queue->tap);
-	if (tap)
-		slot = &tap->slots[READ_ONCE(queue->index)];
-	error = cannot_receive(queue, tap);
-	if (likely(!error))
-		receive_packets(tap, slot, skbs);
-	else
-		drop_packets(slot, skbs);
-	rcu_read_unlock();
-	local_bh_enable();
-	return error;
-}
-
 /* ---- net_device operations ---- */
 
 static int netdev_init(struct net_device *dev)
 {
 	struct rh_tap *tap = netdev_priv(dev);
+	int error;
 
-	return security_tun_dev_alloc_security(&tap->security);
+	error = security_tun_dev_alloc_security(&tap->security);
+	if (error)
+		return error;
+	rh_tap_receive_init(tap);
+	return 0;
 }
 
 /* The interface is going, by whatever way: its files lose it. */
@@ -133,14 +67,24 @@ static void netdev_uninit(struct net_device *dev)
 
 	rh_tap_slots_detach_all(tap);
 	rh_tap_filter_exit(tap);
+	rh_tap_receive_exit(tap);
 	security_tun_dev_free_security(tap->security);
 }
 
 static int netdev_open(struct net_device *dev)
 {
+	struct rh_tap *tap = netdev_priv(dev);
+
+	rh_tap_receive_start(tap);
 	netif_tx_start_all_queues(dev);
 	/* poll() reports an interface that is down as not writable. */
-	rh_tap_slots_wake_writers(netdev_priv(dev));
+	rh_tap_slots_wake_writers(tap);
+	return 0;
+}
+
+static int netdev_stop(struct net_device *dev)
+{
+	rh_tap_receive_stop(netdev_priv(dev));
 	return 0;
 }
 
@@ -207,6 +151,7 @@ static const struct net_device_ops netdev_ops = {
 	.ndo_init = netdev_init,
 	.ndo_uninit = netdev_uninit,
 	.ndo_open = netdev_open,
+	.ndo_stop = netdev_stop,
 	.ndo_start_xmit = netdev_xmit,
 	.ndo_select_queue = netdev_select_queue,
 	.ndo_features_check = passthru_features_check,

@@ -398,6 +398,16 @@ struct sk_buff *rh_tap_packet_build(struct rh_tap_queue *queue, struct iov_iter 
 	return skb;
 }
 
+static bool copy_frame_out(const struct sk_buff *skb, struct iov_iter *to)
+{
+	size_t length = min_t(size_t, skb->len, iov_iter_count(to));
+
+	/* Most packets are in one piece: then there is nothing to walk. */
+	if (!skb_is_nonlinear(skb))
+		return copy_to_iter(skb->data, length, to) == length;
+	return !skb_copy_datagram_iter(skb, 0, to, skb->len);
+}
+
 /**
  * rh_tap_packet_copy_out() - write a packet to the reader's buffer
  * @skb: the packet
@@ -421,10 +431,10 @@ ssize_t rh_tap_packet_copy_out(const struct sk_buff *skb, struct iov_iter *to,
 		if (copy_to_iter(&header, sizeof(header), to) != sizeof(header))
 			return -EFAULT;
 		rest = format->header_len - sizeof(header);
-		if (iov_iter_zero(rest, to) != rest)
+		if (rest && iov_iter_zero(rest, to) != rest)
 			return -EFAULT;
 	}
-	if (skb_copy_datagram_iter(skb, 0, to, skb->len))
+	if (!copy_frame_out(skb, to))
 		return -EFAULT;
 	return format->header_len + skb->len;
 }

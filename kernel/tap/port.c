@@ -45,7 +45,7 @@ static struct sk_buff *port_build(struct rh_port *port, struct iov_iter *from, s
 
 static void port_inject(struct rh_port *port, struct list_head *skbs)
 {
-	rh_tap_netdev_receive(queue_of_port(port), skbs);
+	rh_tap_receive(queue_of_port(port), skbs);
 }
 
 static int port_attach(struct rh_port *port, void (*wake)(void *context), void *context)

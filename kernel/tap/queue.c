@@ -106,10 +106,8 @@ static void notify(struct rh_tap_queue *queue)
 static bool stop_if_full(struct rh_tap_queue *queue, struct rh_tap_slot *slot,
 			 struct netdev_queue *txq)
 {
-	const struct Qdisc *qdisc = rcu_dereference(txq->qdisc);
-
 	lockdep_assert_held(&queue->ring.producer_lock);
-	if (!__ptr_ring_full(&queue->ring) || !qdisc->enqueue)
+	if (likely(!__ptr_ring_full(&queue->ring)) || !rcu_dereference_bh(txq->qdisc)->enqueue)
 		return false;
 	/* Orders the packets stored before against the stop; pairs with smp_rmb() in take. */
 	smp_mb__before_atomic();
@@ -206,21 +204,21 @@ unsigned int rh_tap_queue_take(struct rh_tap_queue *queue, struct sk_buff **skbs
 	unsigned int count = 0, index;
 	struct rh_tap *tap;
 
-	rcu_read_lock();
-	tap = rcu_dereference(queue->tap);
+	/* A woken queueing discipline runs when BHs are allowed again. */
+	local_bh_disable();
+	tap = rcu_dereference_bh(queue->tap);
 	if (tap) {
-		/* With BH off a woken queueing discipline runs here, at the unlock. */
-		spin_lock_bh(&queue->ring.consumer_lock);
+		spin_lock(&queue->ring.consumer_lock);
 		/* May be that of before: whoever changes it wakes the netdev queues after. */
 		index = READ_ONCE(queue->index);
 		count = __ptr_ring_consume_batched(&queue->ring, (void **)skbs, max);
 		if (count)
 			wake_if_room(queue, netdev_get_tx_queue(tap->dev, index));
-		spin_unlock_bh(&queue->ring.consumer_lock);
+		spin_unlock(&queue->ring.consumer_lock);
 		if (count)
 			count_taken(&tap->slots[index], skbs, count);
 	}
-	rcu_read_unlock();
+	local_bh_enable();
 	return count;
 }
 

@@ -26,7 +26,8 @@
 /* What TUNGETFEATURES answers: all that works, and nothing else. */
 #define RH_TAP_FEATURES (RH_TAP_FLAGS | IFF_NO_CARRIER)
 /* The part of it that an interface remembers, as of its last TUNSETIFF. */
-#define RH_TAP_FLAGS (IFF_TAP | IFF_NO_PI | IFF_ONE_QUEUE | IFF_VNET_HDR | IFF_MULTI_QUEUE)
+#define RH_TAP_FLAGS (IFF_TAP | IFF_NO_PI | IFF_ONE_QUEUE | IFF_VNET_HDR | IFF_MULTI_QUEUE | \
+		      IFF_NAPI)
 
 /* Largest vnet header TUNSETVNETHDRSZ takes; the largest one defined has 24 bytes. */
 #define RH_TAP_HEADER_MAX 128
@@ -54,10 +55,12 @@ struct rh_tap_file {
 /**
  * struct rh_tap_slot - the interface's end of a queue; outlives the files
  * @queue: the queue in it or NULL; written under RTNL, read under RCU
+ * @napi: joins received packets (GRO); enabled while the interface is up
  * @stats: counters by enum rh_tap_stat
  */
 struct rh_tap_slot {
 	struct rh_tap_queue __rcu *queue;
+	struct napi_struct napi;
 	atomic64_t stats[RH_TAP_STAT_COUNT];
 };
 
@@ -136,7 +139,6 @@ struct rh_tap *rh_tap_netdev_create(struct net *net, const char *name, unsigned 
 bool rh_tap_netdev_is_tap(const struct net_device *dev);
 int rh_tap_netdev_set_offloads(struct rh_tap *tap, unsigned long offloads);
 int rh_tap_netdev_change_carrier(struct net_device *dev, bool carrier);
-int rh_tap_netdev_receive(struct rh_tap_queue *queue, struct list_head *skbs);
 
 /* ---- ethtool.c ---- */
 
@@ -158,6 +160,14 @@ static inline void rh_tap_slot_count(struct rh_tap_slot *slot, enum rh_tap_stat 
 {
 	atomic64_add(n, &slot->stats[stat]);
 }
+
+/* ---- receive.c ---- */
+
+void rh_tap_receive_init(struct rh_tap *tap);
+void rh_tap_receive_exit(struct rh_tap *tap);
+void rh_tap_receive_start(struct rh_tap *tap);
+void rh_tap_receive_stop(struct rh_tap *tap);
+int rh_tap_receive(struct rh_tap_queue *queue, struct list_head *skbs);
 
 /* ---- port.c ---- */
 

@@ -154,7 +154,8 @@ static inline void frame_build_ipv4(struct frame *frame, const struct frame_plan
 	struct iphdr *ip = (struct iphdr *)(frame->bytes + frame->network);
 	struct iphdr fields = {
 		.version = 4, .ihl = 5 + plan->options / 4, .ttl = 64,
-		.protocol = plan->protocol, .tot_len = htons(frame->length - frame->network),
+		/* As real ones: without DF, a stack joins no segments whose ID does not count up. */
+		.frag_off = htons(IP_DF), .protocol = plan->protocol, .tot_len = htons(frame->length - frame->network),
 	};
 
 	inet_pton(AF_INET, PEER_IPV4, &fields.saddr);

@@ -101,7 +101,7 @@ TEST_F(interface, unsupported_flags_are_refused)
 {
 	static const unsigned int refused[] = {
 		0, IFF_TAP, IFF_NO_PI, IFF_TUN | IFF_NO_PI, TAP_FLAGS | IFF_TUN,
-		TAP_FLAGS | IFF_NAPI, TAP_FLAGS | IFF_NAPI_FRAGS,
+		TAP_FLAGS | IFF_NAPI | IFF_NAPI_FRAGS,
 	};
 
 	for (unsigned int i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
@@ -117,7 +117,7 @@ TEST_F(interface, every_flag_of_getfeatures_works_and_no_other)
 
 	ASSERT_EQ(0, ioctl(self->fd, TUNGETFEATURES, &features));
 	EXPECT_EQ(IFF_TAP | IFF_NO_PI | IFF_ONE_QUEUE | IFF_VNET_HDR | IFF_MULTI_QUEUE |
-		  IFF_NO_CARRIER, features);
+		  IFF_NO_CARRIER | IFF_NAPI, features);
 	EXPECT_EQ(0, attach(self, "x", features));
 }
 

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Host receive, stage (3): packets from a file into the host's stack.
+ *
+ *	one packet (write)     -> netif_receive_skb()
+ *	a batch (port inject)  -> IP packets: the slot's NAPI, which joins those of a flow
+ *	                          (GRO), all at once handed to the stack before we return
+ *	                       -> others: netif_receive_skb_list()
+ *
+ * The NAPI instance is used in place, as a driver's poll function would use it: no packet
+ * waits for a softirq or a timer. A single packet has nothing to be joined with, so it takes
+ * the short way, unless the interface has IFF_NAPI: then an administrator can let packets
+ * wait for more (gro_flush_timeout).
+ *
+ * rh_tap_receive() runs in process context, the rest under RTNL. Entry points: the functions
+ * of the receive.c section in tap.h.
+ */
+#include "tap.h"
+
+static void drop_packets(struct rh_tap_slot *slot, struct list_head *skbs)
+{
+	struct sk_buff *skb, *next;
+
+	list_for_each_entry_safe(skb, next, skbs, list) {
+		skb_list_del_init(skb);
+		kfree_skb(skb);
+		if (slot)
+			rh_tap_slot_count(slot, RH_TAP_STAT_RX_DROPPED, 1);
+	}
+}
+
+/* Whether a packet like this can be joined with others; not if it is charged to its writer. */
+static bool can_join(const struct sk_buff *skb)
+{
+	if (skb->destructor)
+		return false;
+	return skb->protocol == htons(ETH_P_IP) || skb->protocol == htons(ETH_P_IPV6) ||
+	       eth_type_vlan(skb->protocol);
+}
+
+/*
+ * Make frames into packets that came in on the interface, and count them. Those that can be
+ * joined move to @joinable. Returns how many those are.
+ */
+static unsigned int prepare(struct rh_tap *tap, unsigned int index, struct list_head *skbs,
+			    struct list_head *joinable)
+{
+	struct rh_tap_slot *slot = &tap->slots[index];
+	s64 packets = 0, bytes = 0;
+	struct sk_buff *skb, *next;
+	unsigned int count = 0;
+
+	list_for_each_entry_safe(skb, next, skbs, list) {
+		packets++;
+		bytes += skb->len;
+		skb->protocol = eth_type_trans(skb, tap->dev);
+		skb_record_rx_queue(skb, index);
+		if (can_join(skb)) {
+			list_move_tail(&skb->list, joinable);
+			count++;
+		}
+	}
+	rh_tap_slot_count(slot, RH_TAP_STAT_RX_PACKETS, packets);
+	rh_tap_slot_count(slot, RH_TAP_STAT_RX_BYTES, bytes);
+	return count;
+}
+
+static void receive_one(struct sk_buff *skb)
+{
+	skb_list_del_init(skb);
+	netif_receive_skb(skb);
+}
+
+static void receive_list(struct list_head *skbs)
+{
+	if (list_is_singular(skbs))
+		receive_one(list_first_entry(skbs, struct sk_buff, list));
+	else if (!list_empty(skbs))
+		netif_receive_skb_list(skbs);
+}
+
+static void receive_joined(struct rh_tap_slot *slot, struct list_head *skbs, unsigned int count)
+{
+	struct sk_buff *skb, *next;
+
+	/* Another writer of this queue has it, or the interface goes down: unjoined, then. */
+	if (!napi_schedule_prep(&slot->napi)) {
+		receive_list(skbs);
+		return;
+	}
+	list_for_each_entry_safe(skb, next, skbs, list) {
+		skb_list_del_init(skb);
+		napi_gro_receive(&slot->napi, skb);
+	}
+	napi_complete_done(&slot->napi, count);
+}
+
+static void receive_packets(struct rh_tap *tap, unsigned int index, struct list_head *skbs)
+{
+	unsigned int count;
+	LIST_HEAD(joinable);
+
+	count = prepare(tap, index, skbs, &joinable);
+	if (count > 1 || (count && READ_ONCE(tap->flags) & IFF_NAPI))
+		receive_joined(&tap->slots[index], &joinable, count);
+	else
+		receive_list(&joinable);
+	receive_list(skbs);
+}
+
+static int cannot_receive(const struct rh_tap_queue *queue, const struct rh_tap *tap)
+{
+	if (!tap)
+		return -EBADFD;
+	if (READ_ONCE(queue->disabled))
+		return -EBUSY;
+	return tap->dev->flags & IFF_UP ? 0 : -EIO;
+}
+
+/**
+ * rh_tap_receive() - give packets to the host's stack
+ * @queue: the queue they came by
+ * @skbs: list of skbs from rh_tap_packet_build(); consumed whatever happens
+ *
+ * Return: 0, -EBADFD when there is no interface, -EBUSY when the queue is disabled, -EIO
+ * when the interface is down.
+ */
+int rh_tap_receive(struct rh_tap_queue *queue, struct list_head *skbs)
+{
+	unsigned int index;
+	struct rh_tap *tap;
+	int error;
+
+	/* The stack takes packets in softirq context. */
+	local_bh_disable();
+	tap = rcu_dereference_bh(queue->tap);
+	index = READ_ONCE(queue->index);
+	error = cannot_receive(queue, tap);
+	if (likely(!error))
+		receive_packets(tap, index, skbs);
+	else
+		drop_packets(tap ? &tap->slots[index] : NULL, skbs);
+	local_bh_enable();
+	return error;
+}
+
+/* Packets never wait for this; it runs when a timer the administrator asked for expires. */
+static int poll_nothing(struct napi_struct *napi, int budget)
+{
+	napi_complete_done(napi, 0);
+	return 0;
+}
+
+/* The interface is made. */
+void rh_tap_receive_init(struct rh_tap *tap)
+{
+	unsigned int i;
+
+	/* As for transmit: there is nothing to poll for, so it is not to be found by busy pollers. */
+	for (i = 0; i < tap->slot_count; i++)
+		netif_napi_add_tx(tap->dev, &tap->slots[i].napi, poll_nothing);
+}
+
+/* The interface goes, and has no queues any more; packets that wait are freed. */
+void rh_tap_receive_exit(struct rh_tap *tap)
+{
+	unsigned int i;
+
+	ASSERT_RTNL();
+	for (i = 0; i < tap->slot_count; i++)
+		__netif_napi_del(&tap->slots[i].napi);
+	/* One grace period for all of them. */
+	synchronize_net();
+}
+
+/* The interface comes up. */
+void rh_tap_receive_start(struct rh_tap *tap)
+{
+	unsigned int i;
+
+	ASSERT_RTNL();
+	for (i = 0; i < tap->slot_count; i++)
+		napi_enable(&tap->slots[i].napi);
+}
+
+/* The interface goes down: afterwards nobody uses the NAPI instances. */
+void rh_tap_receive_stop(struct rh_tap *tap)
+{
+	unsigned int i;
+
+	ASSERT_RTNL();
+	for (i = 0; i < tap->slot_count; i++)
+		napi_disable(&tap->slots[i].napi);
+}

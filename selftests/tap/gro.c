@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Segments of a TCP stream that come in one batch reach the host's stack as one large packet,
+ * because the stack's cost is by packet. What must not happen: that they change, that others
+ * are joined, that they change places, or that any waits for more to come.
+ */
+#include <arpa/inet.h>
+
+#include <linux/if_packet.h>
+
+#include "driver.h"
+#include "frames.h"
+#include "tap.h"
+
+#define SEGMENTS 8
+#define PAYLOAD 100
+#define RING 64
+
+FIXTURE(gro) {
+	struct driver driver;
+	int host;
+	char name[IFNAMSIZ];
+	struct frame frame;
+	unsigned char received[FRAME_BYTES];
+};
+
+/* All IPv4 packets of the interface, with what the stack knows of them. */
+static int open_host(const char *name)
+{
+	struct sockaddr_ll address = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_IP),
+		.sll_ifindex = if_nametoindex(name),
+	};
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)));
+	ASSERT_EQ(0, bind(fd, (struct sockaddr *)&address, sizeof(address)));
+	return fd;
+}
+
+FIXTURE_SETUP(gro)
+{
+	net_private_namespace();
+	strcpy(self->name, "gro%d");
+	net_init(&self->driver, self->name, RING, NET_FEATURES);
+	net_start(&self->driver);
+	self->host = open_host(self->name);
+}
+
+FIXTURE_TEARDOWN(gro)
+{
+	close(self->host);
+	driver_exit(&self->driver);
+}
+
+static void build_segment(struct frame *frame, uint16_t port, unsigned int number)
+{
+	const struct frame_plan plan = {
+		.family = 4, .protocol = IPPROTO_TCP, .payload = PAYLOAD, .source_port = port,
+		.destination_port = 80, .sequence = 1 + number * PAYLOAD, .acknowledge = 1,
+		.flags = TH_ACK,
+	};
+
+	frame_build(frame, &plan);
+}
+
+static void send_segment(FIXTURE_DATA(gro) *self, uint16_t port, unsigned int number)
+{
+	build_segment(&self->frame, port, number);
+	ASSERT_LE(0, net_send(&self->driver, self->frame.bytes, self->frame.length));
+}
+
+/* Payload bytes of the next packet, whose sequence number must be that of segment @number. */
+static size_t receive_payload(FIXTURE_DATA(gro) *self, uint16_t port, unsigned int number)
+{
+	const unsigned char *frame = self->received + sizeof(struct virtio_net_hdr);
+	const unsigned char *tcp = frame + ETH_HLEN + sizeof(struct iphdr);
+	int length = host_read(self->host, self->received, sizeof(self->received), TAP_PATIENCE);
+	size_t headers = sizeof(struct virtio_net_hdr) + ETH_HLEN + sizeof(struct iphdr) +
+			 sizeof(struct tcphdr);
+	uint32_t sequence;
+
+	ASSERT_LT((int)headers, length);
+	memcpy(&sequence, tcp + 4, sizeof(sequence));
+	EXPECT_EQ(1 + number * PAYLOAD, ntohl(sequence));
+	EXPECT_EQ(port, tcp[0] << 8 | tcp[1]);
+	for (size_t i = 0; i < length - headers; i++)
+		ASSERT_EQ((unsigned char)(1 + number * PAYLOAD + i % PAYLOAD + i / PAYLOAD * PAYLOAD),
+			  tcp[sizeof(struct tcphdr) + i]);
+	return length - headers;
+}
+
+TEST_F(gro, segments_of_a_batch_arrive_as_one_packet)
+{
+	const struct virtio_net_hdr *header = (void *)self->received;
+
+	for (unsigned int i = 0; i < SEGMENTS; i++)
+		send_segment(self, 1000, i);
+	driver_kick(&self->driver.queues[NET_TX]);
+	EXPECT_EQ(SEGMENTS * PAYLOAD, receive_payload(self, 1000, 0));
+	EXPECT_EQ(VIRTIO_NET_HDR_GSO_TCPV4, header->gso_type);
+	EXPECT_EQ(PAYLOAD, header->gso_size);
+	EXPECT_EQ(SEGMENTS, tap_counter(self->name, "rx_packets"));
+}
+
+TEST_F(gro, flows_are_not_mixed)
+{
+	size_t received[2] = { 0 };
+
+	for (unsigned int i = 0; i < SEGMENTS; i++)
+		send_segment(self, 1000 + i % 2, i / 2);
+	driver_kick(&self->driver.queues[NET_TX]);
+	for (unsigned int i = 0; i < 2; i++)
+		received[i] = receive_payload(self, 1000 + i, 0);
+	EXPECT_EQ(SEGMENTS / 2 * PAYLOAD, received[0]);
+	EXPECT_EQ(SEGMENTS / 2 * PAYLOAD, received[1]);
+}
+
+TEST_F(gro, gap_in_the_sequence_stays_a_gap)
+{
+	send_segment(self, 1000, 0);
+	send_segment(self, 1000, 1);
+	send_segment(self, 1000, 3);
+	driver_kick(&self->driver.queues[NET_TX]);
+	EXPECT_EQ(2 * PAYLOAD, receive_payload(self, 1000, 0));
+	EXPECT_EQ(PAYLOAD, receive_payload(self, 1000, 3));
+}
+
+TEST_F(gro, damaged_segment_is_not_joined)
+{
+	send_segment(self, 1000, 0);
+	build_segment(&self->frame, 1000, 1);
+	self->frame.bytes[self->frame.transport + 16] ^= 1;	/* its checksum */
+	ASSERT_LE(0, net_send(&self->driver, self->frame.bytes, self->frame.length));
+	driver_kick(&self->driver.queues[NET_TX]);
+	/* It does not wait for others, so it comes first. */
+	EXPECT_EQ(PAYLOAD, receive_payload(self, 1000, 1));
+	EXPECT_EQ(PAYLOAD, receive_payload(self, 1000, 0));
+}
+
+TEST_F(gro, it_can_be_turned_off)
+{
+	ethtool(self->name, &(struct ethtool_value){ .cmd = ETHTOOL_SGRO, .data = 0 });
+	for (unsigned int i = 0; i < SEGMENTS; i++)
+		send_segment(self, 1000, i);
+	driver_kick(&self->driver.queues[NET_TX]);
+	for (unsigned int i = 0; i < SEGMENTS; i++)
+		EXPECT_EQ(PAYLOAD, receive_payload(self, 1000, i));
+}
+
+/* Write the segments one by one to a tap: each arrives as it is. */
+static void expect_unjoined(FIXTURE_DATA(gro) *self, unsigned int flags)
+{
+	char name[IFNAMSIZ];
+	int fd = tap_create(name, IFF_VNET_HDR | flags);
+
+	net_set_up(name);
+	close(self->host);
+	self->host = open_host(name);
+	for (unsigned int i = 0; i < SEGMENTS; i++) {
+		build_segment(&self->frame, 1000, i);
+		ASSERT_EQ((int)frame_written(&self->frame),
+			  tap_write(fd, &self->frame, frame_written(&self->frame)));
+	}
+	for (unsigned int i = 0; i < SEGMENTS; i++)
+		EXPECT_EQ(PAYLOAD, receive_payload(self, 1000, i));
+	close(fd);
+}
+
+TEST_F(gro, written_segments_do_not_wait_for_each_other)
+{
+	expect_unjoined(self, 0);
+}
+
+TEST_F(gro, written_segments_do_not_wait_with_napi_either)
+{
+	expect_unjoined(self, IFF_NAPI);
+}
+
+/* The NAPI instance holds packets that wait; the interface must not go without them. */
+TEST_F(gro, interface_goes_down_and_away_with_segments_waiting)
+{
+	char name[IFNAMSIZ];
+	int fd = tap_create(name, IFF_VNET_HDR | IFF_NAPI);
+
+	net_set_up(name);
+	ASSERT_TRUE(run("mount -t sysfs sysfs /sys && echo 2000000000 > "
+			"/sys/class/net/%s/gro_flush_timeout; s=$?; umount /sys; exit $s", name));
+	for (unsigned int i = 0; i < SEGMENTS; i++) {
+		build_segment(&self->frame, 1000, i);
+		ASSERT_LT(0, tap_write(fd, &self->frame, frame_written(&self->frame)));
+	}
+	ASSERT_TRUE(run("ip link set %s down && ip link set %s up && ip link del %s",
+			name, name, name));
+	close(fd);
+}
+
+TEST_HARNESS_MAIN
