@@ -56,6 +56,8 @@ FIXTURE_SETUP(torn)
 	queue = self->rig.queue;
 	ASSERT_EQ(0, rig_works(&self->rig, queue));
 	ASSERT_EQ(1, driver_stat(queue, RINGHOST_STAT_STARTS_UNMAPPED));
+	/* Waits for the end of the worker's turn, in which it would take what is added next. */
+	ASSERT_EQ(0, vhost_set_vring_err(self->rig.driver.fd, queue->index, queue->error));
 	self->part = variant->part == DESC ? (void *)queue->desc :
 		     variant->part == AVAIL ? (void *)queue->avail : (void *)queue->used;
 	driver_get_stats(queue, &self->before);
