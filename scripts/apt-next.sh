@@ -16,7 +16,9 @@ apt_next_options() {
 apt_next_open() {
 	local state=$1 suite=$2 source options
 
-	source=$("$(dirname "${BASH_SOURCE[0]}")/apt-source" | grep -m 1 ' bookworm main$') || {
+	# All of it is read: what writes to a reader that is gone has failed.
+	source=$("$(dirname "${BASH_SOURCE[0]}")/apt-source" | awk '/ bookworm main$/ && !n++')
+	[[ -n $source ]] || {
 		echo "no Debian 12 archive among this machine's apt sources" >&2
 		return 1
 	}
