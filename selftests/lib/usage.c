@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a leak in the host would show in. Not on the data path; runs in the test. Entry
- * points: usage_measure(), usage_returns_to().
+ * points: usage_measure(), usage_returns_to(), usage_sum_of().
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -15,8 +15,14 @@
 /* What ends by itself, such as a thread that is told to, has this many hundredths. */
 #define PATIENCE 1000
 
-/* The sum of the numbers behind @key at the begin of a line; 0 if there is none. */
-static long sum_of(const char *path, const char *key)
+/**
+ * usage_sum_of() - add up what a file of the kernel's says
+ * @path: the file
+ * @key: what its lines of interest begin with; a number follows
+ *
+ * Return: the sum of the numbers; 0 if there is none.
+ */
+long usage_sum_of(const char *path, const char *key)
 {
 	char line[512];
 	long value, sum = 0;
@@ -60,16 +66,16 @@ static void refresh_vmstat(void)
 void usage_measure(struct usage *usage)
 {
 	refresh_vmstat();
-	usage->pins = sum_of("/proc/vmstat", "nr_foll_pin_acquired ") -
-		      sum_of("/proc/vmstat", "nr_foll_pin_released ");
+	usage->pins = usage_sum_of("/proc/vmstat", "nr_foll_pin_acquired ") -
+		      usage_sum_of("/proc/vmstat", "nr_foll_pin_released ");
 	usage->references = vhost_module_references("ringhost") +
 			    vhost_module_references("ringhost_net") +
 			    vhost_module_references("ringhost_blk") +
 			    vhost_module_references("ringhost_tap");
 	usage->descriptors = entries_of("/proc/self/fd");
 	usage->threads = entries_of("/proc/self/task");
-	usage->locked = sum_of("/proc/self/status", "VmLck:");
-	usage->pinned = sum_of("/proc/self/status", "VmPin:");
+	usage->locked = usage_sum_of("/proc/self/status", "VmLck:");
+	usage->pinned = usage_sum_of("/proc/self/status", "VmPin:");
 }
 
 /**

@@ -25,5 +25,6 @@ struct usage {
 
 void usage_measure(struct usage *usage);
 bool usage_returns_to(const struct usage *before);
+long usage_sum_of(const char *path, const char *key);
 
 #endif /* SELFTESTS_USAGE_H */

@@ -6,7 +6,6 @@
  * does a hundredth of what `make check-long` does (HARNESS_TIMES=100): 300,000
  * starts and stops, and the wraps of 24 hours at 1000 chains a second.
  */
-#include <dirent.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "harness.h"
 #include "stream.h"
 #include "threads.h"
+#include "usage.h"
 
 #define RING 256
 /* Of each of the four flavours and formats that are cycled. */
@@ -25,38 +25,18 @@
 #define SLAB_SLACK_KIB 8192
 
 /**
- * struct usage - what a leak would show in
- * @pins: pages pinned and not unpinned since boot, from anybody
+ * struct endurance - what a leak would show in
+ * @usage: what is quick to read
  * @slab: KiB of the kernel's unreclaimable slabs
  * @maps: ring areas mapped into the kernel
- * @locked: KiB accounted to this process
- * @descriptors: of this process
  * @workers: worker threads of anybody
  */
-struct usage {
-	long pins;
+struct endurance {
+	struct usage usage;
 	long slab;
 	long maps;
-	long locked;
-	long descriptors;
 	long workers;
 };
-
-/* The sum of the numbers behind @key at the begin of a line; 0 if there is none. */
-static long sum_of(const char *path, const char *key)
-{
-	char line[512];
-	long value, sum = 0;
-	FILE *file = fopen(path, "r");
-
-	ASSERT_NE(NULL, file);
-	while (fgets(line, sizeof(line), file))
-		if (!strncmp(line, key, strlen(key)) &&
-		    sscanf(line + strlen(key), "%ld", &value) == 1)
-			sum += value;
-	fclose(file);
-	return sum;
-}
 
 static long lines_with(const char *path, const char *text)
 {
@@ -71,49 +51,23 @@ static long lines_with(const char *path, const char *text)
 	return count;
 }
 
-static long entries_of(const char *path)
+static void measure(struct endurance *now)
 {
-	DIR *folder = opendir(path);
-	long count = 0;
-
-	ASSERT_NE(NULL, folder);
-	while (readdir(folder))
-		count++;
-	closedir(folder);
-	return count;
+	usage_measure(&now->usage);
+	now->slab = usage_sum_of("/proc/meminfo", "SUnreclaim:");
+	now->maps = lines_with("/proc/vmallocinfo", "rh_area_map");
+	now->workers = threads_count("rh-");
 }
 
-/* The kernel counts pages for each processor apart; have it add them up. */
-static void refresh_vmstat(void)
+static void expect_no_drift(const struct endurance *before)
 {
-	FILE *file = fopen("/proc/sys/vm/stat_refresh", "w");
-
-	ASSERT_NE(NULL, file);
-	fputs("1", file);
-	fclose(file);
-}
-
-static void measure(struct usage *usage)
-{
-	refresh_vmstat();
-	usage->pins = sum_of("/proc/vmstat", "nr_foll_pin_acquired ") -
-		      sum_of("/proc/vmstat", "nr_foll_pin_released ");
-	usage->slab = sum_of("/proc/meminfo", "SUnreclaim:");
-	usage->maps = lines_with("/proc/vmallocinfo", "rh_area_map");
-	usage->locked = sum_of("/proc/self/status", "VmLck:");
-	usage->descriptors = entries_of("/proc/self/fd");
-	usage->workers = threads_count("rh-");
-}
-
-static void expect_no_drift(const struct usage *before)
-{
-	struct usage after;
+	struct endurance after;
 
 	measure(&after);
-	EXPECT_EQ(before->pins, after.pins);
+	EXPECT_EQ(before->usage.pins, after.usage.pins);
 	EXPECT_EQ(before->maps, after.maps);
-	EXPECT_EQ(before->locked, after.locked);
-	EXPECT_EQ(before->descriptors, after.descriptors);
+	EXPECT_EQ(before->usage.locked, after.usage.locked);
+	EXPECT_EQ(before->usage.descriptors, after.usage.descriptors);
 	EXPECT_EQ(before->workers, after.workers);
 	EXPECT_GT(before->slab + SLAB_SLACK_KIB, after.slab);
 	TEST_LOG("slabs grew by %ld KiB", after.slab - before->slab);
@@ -161,7 +115,7 @@ static void cycle(FIXTURE_DATA(cycles) *self, unsigned int count)
 TEST_F_TIMEOUT(cycles, of_start_and_stop_leave_nothing_behind, 120)
 {
 	unsigned int count = harness_repetitions(CYCLES);
-	struct usage before;
+	struct endurance before;
 
 	/* The first ones bring up the worker and fill the kernel's caches. */
 	cycle(self, 50);
@@ -242,7 +196,7 @@ TEST_F_TIMEOUT(wraps, of_the_positions_lose_nothing, 120)
 {
 	unsigned long count = harness_repetitions(CHAINS);
 	struct stream *stream = &self->stream;
-	struct usage before;
+	struct endurance before;
 
 	measure(&before);
 	while (moved(stream) < count) {
