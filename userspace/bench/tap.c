@@ -149,9 +149,19 @@ double bench_tap_write(struct bench_tap *tap)
 	return (double)(bench_tap_now() - start) / PACKETS;
 }
 
-static void measure_out(struct bench_tap *tap, unsigned int count, uint64_t *sending,
-			uint64_t *reading)
+/**
+ * struct out_times - what packets take on their way out
+ * @sending: into the ring, all together
+ * @reading: from there
+ */
+struct out_times {
+	uint64_t sending;
+	uint64_t reading;
+};
+
+static struct out_times time_out(struct bench_tap *tap, unsigned int count)
 {
+	struct out_times times = { 0 };
 	uint64_t start, middle;
 
 	for (unsigned int i = 0; i < count; i += BATCH) {
@@ -159,31 +169,27 @@ static void measure_out(struct bench_tap *tap, unsigned int count, uint64_t *sen
 		send_frames(tap, BATCH);
 		middle = bench_tap_now();
 		read_frames(tap, BATCH);
-		*sending += middle - start;
-		*reading += bench_tap_now() - middle;
+		times.sending += middle - start;
+		times.reading += bench_tap_now() - middle;
 	}
+	return times;
+}
+
+static struct out_times measure_out(struct bench_tap *tap)
+{
+	fill_frame(tap);
+	time_out(tap, WARM_UP);
+	return time_out(tap, PACKETS);
 }
 
 /* From a packet socket of the host into the ring. */
 double bench_tap_send(struct bench_tap *tap)
 {
-	uint64_t sending = 0, reading = 0;
-
-	fill_frame(tap);
-	measure_out(tap, WARM_UP, &sending, &reading);
-	sending = 0;
-	measure_out(tap, PACKETS, &sending, &reading);
-	return (double)sending / PACKETS;
+	return (double)measure_out(tap).sending / PACKETS;
 }
 
 /* From the ring to the reader. */
 double bench_tap_read(struct bench_tap *tap)
 {
-	uint64_t sending = 0, reading = 0;
-
-	fill_frame(tap);
-	measure_out(tap, WARM_UP, &sending, &reading);
-	reading = 0;
-	measure_out(tap, PACKETS, &sending, &reading);
-	return (double)reading / PACKETS;
+	return (double)measure_out(tap).reading / PACKETS;
 }
