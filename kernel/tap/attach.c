@@ -30,10 +30,10 @@ static struct rh_tap *open_interface(struct net_device *dev, unsigned int flags)
 
 	if (flags & IFF_TUN_EXCL)
 		return ERR_PTR(-EBUSY);
-	if (!rh_tap_netdev_is_tap(dev))
+	if (!rh_tap_netdev_is_ours(dev))
 		return ERR_PTR(-EINVAL);
 	tap = netdev_priv(dev);
-	if ((flags ^ tap->flags) & IFF_MULTI_QUEUE)
+	if (!(flags & tap->flags & TUN_TYPE_MASK) || (flags ^ tap->flags) & IFF_MULTI_QUEUE)
 		return ERR_PTR(-EINVAL);
 	if (!may_attach(tap))
 		return ERR_PTR(-EPERM);
@@ -46,6 +46,8 @@ static struct rh_tap *open_interface(struct net_device *dev, unsigned int flags)
 static struct rh_tap *create_interface(struct rh_tap_file *file, const char *name,
 				       unsigned int flags)
 {
+	/* Who asks for both modes gets this one, as from tun. */
+	unsigned int type = flags & IFF_TUN ? IFF_TUN : flags & IFF_TAP;
 	struct net *net = sock_net(&file->sk);
 	int error;
 
@@ -54,8 +56,11 @@ static struct rh_tap *create_interface(struct rh_tap_file *file, const char *nam
 	error = security_tun_dev_create();
 	if (error)
 		return ERR_PTR(error);
-	return rh_tap_netdev_create(net, *name ? name : "tap%d", flags & RH_TAP_FLAGS,
-				    file->ifindex);
+	if (!type)
+		return ERR_PTR(-EINVAL);
+	if (!*name)
+		name = type == IFF_TUN ? "tun%d" : "tap%d";
+	return rh_tap_netdev_create(net, name, type | (flags & RH_TAP_FLAGS), file->ifindex);
 }
 
 static int join(struct rh_tap_file *file, struct rh_tap *tap, unsigned int flags)
@@ -65,8 +70,9 @@ static int join(struct rh_tap_file *file, struct rh_tap *tap, unsigned int flags
 	error = security_tun_dev_attach(&file->sk, tap->security);
 	if (error)
 		return error;
-	/* IFF_NO_PI, which all have, is the same bit as IFF_NOFILTER. */
-	WRITE_ONCE(file->queue.filtered, false);
+	/* Most have this bit, for it is IFF_NO_PI's as well. */
+	WRITE_ONCE(file->queue.filtered, !(flags & IFF_NOFILTER));
+	WRITE_ONCE(file->queue.layer3, tap->flags & IFF_TUN);
 	error = rh_tap_slots_attach(tap, &file->queue);
 	if (error)
 		return error;
@@ -83,15 +89,14 @@ static int join(struct rh_tap_file *file, struct rh_tap *tap, unsigned int flags
 }
 
 /*
- * TUNSETIFF: make the interface ifr_name, or attach to it if it exists.
- * Errors: EEXIST this file has one; EINVAL flags, name, or not one of ours; EPERM;
+ * TUNSETIFF: make the interface ifr_name, or attach to it if it exists. As in tun, flags that
+ * mean nothing are ignored.
+ * Errors: EEXIST this file has one; EINVAL mode, name, or not one of ours; EPERM;
  * EBUSY another file has it, IFF_TUN_EXCL, or index taken; E2BIG too many; ENOMEM.
  */
 int rh_tap_attach_interface(struct rh_tap_file *file, struct rh_tap *tap,
 			    union rh_tap_argument *argument)
 {
-	/* Flags that change nothing here are let through for programs that pass them. */
-	const unsigned int known = RH_TAP_FEATURES | IFF_TUN_EXCL | IFF_NOFILTER | IFF_PERSIST;
 	struct ifreq *ifreq = &argument->ifreq;
 	unsigned int flags = (u16)ifreq->ifr_flags;
 	struct net_device *dev;
@@ -99,8 +104,6 @@ int rh_tap_attach_interface(struct rh_tap_file *file, struct rh_tap *tap,
 
 	if (tap)
 		return -EEXIST;
-	if ((flags & ~known) || !(flags & IFF_TAP) || !(flags & IFF_NO_PI))
-		return -EINVAL;
 	ifreq->ifr_name[IFNAMSIZ - 1] = '\0';
 	dev = __dev_get_by_name(sock_net(&file->sk), ifreq->ifr_name);
 	tap = dev ? open_interface(dev, flags) :

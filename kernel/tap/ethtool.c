@@ -2,7 +2,7 @@
 /*
  * What ethtool shows of an interface, above all the counters of each queue.
  *
- * Runs under RTNL. Entry point: rh_tap_ethtool_ops.
+ * Runs under RTNL. Entry points: rh_tap_ethtool_ops, rh_tap_ethtool_init().
  */
 #include <linux/ethtool.h>
 
@@ -16,8 +16,10 @@ static const char *const stat_names[RH_TAP_STAT_COUNT] = {
 
 static void get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
 {
+	const struct rh_tap *tap = netdev_priv(dev);
+
 	strscpy(info->driver, KBUILD_MODNAME, sizeof(info->driver));
-	strscpy(info->bus_info, "tap", sizeof(info->bus_info));
+	strscpy(info->bus_info, tap->flags & IFF_TUN ? "tun" : "tap", sizeof(info->bus_info));
 }
 
 static int get_sset_count(struct net_device *dev, int set)
@@ -74,20 +76,59 @@ static void set_msglevel(struct net_device *dev, u32 value)
 	tap->debug = value;
 }
 
-/* There is no wire; this is what tun says. */
-static int get_link_ksettings(struct net_device *dev, struct ethtool_link_ksettings *settings)
+static int get_coalesce(struct net_device *dev, struct ethtool_coalesce *coalesce,
+			struct kernel_ethtool_coalesce *more, struct netlink_ext_ack *extack)
 {
-	settings->base.speed = SPEED_10000;
-	settings->base.duplex = DUPLEX_FULL;
-	settings->base.port = PORT_TP;
-	settings->base.autoneg = AUTONEG_DISABLE;
+	const struct rh_tap *tap = netdev_priv(dev);
+
+	coalesce->rx_max_coalesced_frames = tap->rx_frames;
 	return 0;
 }
 
+/* Bounds how many packets wait for others, as in tun; here none does, so it is only kept. */
+static int set_coalesce(struct net_device *dev, struct ethtool_coalesce *coalesce,
+			struct kernel_ethtool_coalesce *more, struct netlink_ext_ack *extack)
+{
+	struct rh_tap *tap = netdev_priv(dev);
+
+	tap->rx_frames = min_t(u32, coalesce->rx_max_coalesced_frames, NAPI_POLL_WEIGHT);
+	return 0;
+}
+
+static int get_link_ksettings(struct net_device *dev, struct ethtool_link_ksettings *settings)
+{
+	const struct rh_tap *tap = netdev_priv(dev);
+
+	*settings = tap->link;
+	return 0;
+}
+
+/* There is no wire, so whatever is wanted can be told. */
+static int set_link_ksettings(struct net_device *dev, const struct ethtool_link_ksettings *settings)
+{
+	struct rh_tap *tap = netdev_priv(dev);
+
+	tap->link = *settings;
+	return 0;
+}
+
+/* The interface is made: what tun tells of its link. */
+void rh_tap_ethtool_init(struct rh_tap *tap)
+{
+	tap->link.base.speed = SPEED_10000;
+	tap->link.base.duplex = DUPLEX_FULL;
+	tap->link.base.port = PORT_TP;
+	tap->link.base.autoneg = AUTONEG_DISABLE;
+}
+
 const struct ethtool_ops rh_tap_ethtool_ops = {
+	.supported_coalesce_params = ETHTOOL_COALESCE_RX_MAX_FRAMES,
 	.get_drvinfo = get_drvinfo,
 	.get_link = ethtool_op_get_link,
 	.get_link_ksettings = get_link_ksettings,
+	.set_link_ksettings = set_link_ksettings,
+	.get_coalesce = get_coalesce,
+	.set_coalesce = set_coalesce,
 	.get_msglevel = get_msglevel,
 	.set_msglevel = set_msglevel,
 	.get_ts_info = ethtool_op_get_ts_info,

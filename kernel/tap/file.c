@@ -9,6 +9,7 @@
 #include <linux/cred.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/seq_file.h>
 
 #include "tap.h"
 
@@ -99,6 +100,9 @@ static ssize_t file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 
 	if (!rcu_access_pointer(queue->tap))
 		return -EBADFD;
+	/* Nothing is asked for, so nothing is taken. */
+	if (!room)
+		return 0;
 	if (!rh_tap_queue_take(queue, &skb, 1)) {
 		if (is_nonblocking(iocb) && rcu_access_pointer(queue->tap))
 			return -EAGAIN;
@@ -193,6 +197,18 @@ static int file_fasync(int fd, struct file *filp, int on)
 	return 0;
 }
 
+/* /proc/PID/fdinfo: `ip tuntap` finds an interface's processes by this line of tun's. */
+static void file_show_fdinfo(struct seq_file *seq, struct file *filp)
+{
+	struct rh_tap_file *file = filp->private_data;
+	const struct rh_tap *tap;
+
+	rtnl_lock();
+	tap = rtnl_dereference(file->queue.tap);
+	seq_printf(seq, "iff:\t%s\n", tap ? tap->dev->name : "");
+	rtnl_unlock();
+}
+
 const struct file_operations rh_tap_fops = {
 	.owner = THIS_MODULE,
 	.open = file_open,
@@ -201,6 +217,7 @@ const struct file_operations rh_tap_fops = {
 	.write_iter = file_write_iter,
 	.poll = file_poll,
 	.fasync = file_fasync,
+	.show_fdinfo = file_show_fdinfo,
 	.unlocked_ioctl = rh_tap_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };

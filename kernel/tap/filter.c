@@ -156,7 +156,10 @@ static struct rh_tap_addresses *fetch_addresses(void __user *user)
 	return addresses;
 }
 
-/* TUNSETTXFILTER: struct tun_filter. Returns how many addresses are exact. EFAULT, ENOMEM. */
+/*
+ * TUNSETTXFILTER: struct tun_filter. Returns how many addresses are exact. EFAULT; EINVAL not
+ * of IFF_TAP, whose packets alone have addresses; ENOMEM.
+ */
 long rh_tap_filter_set_addresses(struct rh_tap_file *file, void __user *user)
 {
 	struct rh_tap_addresses *addresses;
@@ -171,6 +174,8 @@ long rh_tap_filter_set_addresses(struct rh_tap_file *file, void __user *user)
 	tap = rtnl_dereference(file->queue.tap);
 	if (!tap)
 		result = -EBADFD;
+	else if (tap->flags & IFF_TUN)
+		result = -EINVAL;
 	if (!result) {
 		result = addresses ? addresses->count : 0;
 		replace_addresses(tap, addresses);
@@ -181,7 +186,10 @@ long rh_tap_filter_set_addresses(struct rh_tap_file *file, void __user *user)
 	return result;
 }
 
-/* TUNATTACHFILTER: struct sock_fprog, for all queues of now. EFAULT; EINVAL; ENOMEM. */
+/*
+ * TUNATTACHFILTER: struct sock_fprog, for all queues of now. EFAULT; EINVAL, also if not
+ * of IFF_TAP; ENOMEM.
+ */
 long rh_tap_filter_attach(struct rh_tap_file *file, void __user *user)
 {
 	struct bpf_prog *prog = NULL;
@@ -197,6 +205,8 @@ long rh_tap_filter_attach(struct rh_tap_file *file, void __user *user)
 	tap = rtnl_dereference(file->queue.tap);
 	if (!tap)
 		error = -EBADFD;
+	else if (tap->flags & IFF_TUN)
+		error = -EINVAL;
 	if (!error) {
 		replace_program(&tap->filter.classic, prog);
 		tap->filter.classic_source = source;
@@ -209,18 +219,28 @@ long rh_tap_filter_attach(struct rh_tap_file *file, void __user *user)
 	return error;
 }
 
-/* TUNDETACHFILTER: no argument; also when there is none. */
+/* Whether packets to the queue pass TUNATTACHFILTER's program. Under RTNL. */
+bool rh_tap_filter_is_attached(const struct rh_tap *tap, const struct rh_tap_queue *queue)
+{
+	return queue->filtered && rtnl_dereference(tap->filter.classic);
+}
+
+/* TUNDETACHFILTER: no argument; also when there is none. EINVAL not of IFF_TAP. */
 int rh_tap_filter_detach(struct rh_tap_file *file, struct rh_tap *tap,
 			 union rh_tap_argument *argument)
 {
+	if (tap->flags & IFF_TUN)
+		return -EINVAL;
 	replace_program(&tap->filter.classic, NULL);
 	return 0;
 }
 
-/* TUNGETFILTER: struct sock_fprog as given to the last TUNATTACHFILTER. */
+/* TUNGETFILTER: struct sock_fprog as given to the last TUNATTACHFILTER. EINVAL not of IFF_TAP. */
 int rh_tap_filter_get(struct rh_tap_file *file, struct rh_tap *tap,
 		      union rh_tap_argument *argument)
 {
+	if (tap->flags & IFF_TUN)
+		return -EINVAL;
 	argument->program = tap->filter.classic_source;
 	return 0;
 }

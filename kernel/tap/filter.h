@@ -48,6 +48,7 @@ struct rh_tap_filter {
 };
 
 bool rh_tap_filter_run(struct rh_tap *tap, const struct rh_tap_queue *queue, struct sk_buff *skb);
+bool rh_tap_filter_is_attached(const struct rh_tap *tap, const struct rh_tap_queue *queue);
 int rh_tap_filter_steer(struct rh_tap *tap, struct sk_buff *skb);
 void rh_tap_filter_exit(struct rh_tap *tap);
 long rh_tap_filter_set_addresses(struct rh_tap_file *file, void __user *user);

@@ -13,6 +13,8 @@
 
 /* The part of a struct ifreq in use, and the same for 32-bit callers. */
 #define IFREQ_BYTES offsetofend(struct ifreq, ifr_hwaddr)
+/* What it has room for of an address. */
+#define ADDRESS_BYTES (sizeof(struct sockaddr) - offsetof(struct sockaddr, sa_data))
 
 /**
  * struct ioctl_entry - a call
@@ -45,8 +47,10 @@ static int get_interface(struct rh_tap_file *file, struct rh_tap *tap, union rh_
 	struct ifreq *ifreq = &argument->ifreq;
 
 	strscpy_pad(ifreq->ifr_name, tap->dev->name, IFNAMSIZ);
-	/* IFF_NO_PI is always among them; it is the same bit as IFF_NOFILTER. */
 	ifreq->ifr_flags = tap->flags;
+	/* The bit of IFF_NO_PI, which is not told apart, as in tun. */
+	if (!rh_tap_filter_is_attached(tap, &file->queue))
+		ifreq->ifr_flags |= IFF_NOFILTER;
 	if (file->queue.disabled)
 		ifreq->ifr_flags |= IFF_DETACH_QUEUE;
 	return 0;
@@ -202,18 +206,19 @@ static int set_sndbuf(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap
 
 /* ---- the net_device ---- */
 
-/* SIOCGIFHWADDR: struct ifreq, the Ethernet address; ifr_name is not looked at. */
+/* SIOCGIFHWADDR: struct ifreq, the address; ifr_name is not looked at. */
 static int get_address(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	struct ifreq *ifreq = &argument->ifreq;
 
 	memset(&ifreq->ifr_hwaddr, 0, sizeof(ifreq->ifr_hwaddr));
 	ifreq->ifr_hwaddr.sa_family = tap->dev->type;
-	memcpy(ifreq->ifr_hwaddr.sa_data, tap->dev->dev_addr, ETH_ALEN);
+	memcpy(ifreq->ifr_hwaddr.sa_data, tap->dev->dev_addr,
+	       min_t(size_t, tap->dev->addr_len, ADDRESS_BYTES));
 	return 0;
 }
 
-/* SIOCSIFHWADDR: struct ifreq. EADDRNOTAVAIL multicast or zero; EINVAL family. */
+/* SIOCSIFHWADDR: struct ifreq. EADDRNOTAVAIL multicast or zero; EINVAL family; EOPNOTSUPP tun. */
 static int set_address(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	struct sockaddr_storage address = { };
@@ -242,6 +247,7 @@ static const struct ioctl_entry entries[] = {
 	{ TUNSETPERSIST, 0, 0, true, set_persist },
 	{ TUNSETOWNER, 0, 0, true, set_owner },
 	{ TUNSETGROUP, 0, 0, true, set_group },
+	{ TUNSETLINK, 0, 0, true, rh_tap_type_set },
 	{ TUNSETOFFLOAD, 0, 0, true, set_offload },
 	{ TUNGETVNETHDRSZ, 0, sizeof(int), true, get_header_len },
 	{ TUNSETVNETHDRSZ, sizeof(int), 0, true, set_header_len },

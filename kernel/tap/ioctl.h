@@ -42,4 +42,8 @@ int rh_tap_filter_set_extended(struct rh_tap_file *file, struct rh_tap *tap,
 int rh_tap_filter_set_steering(struct rh_tap_file *file, struct rh_tap *tap,
 			       union rh_tap_argument *argument);
 
+/* ---- type.c ---- */
+
+int rh_tap_type_set(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument);
+
 #endif /* RH_TAP_IOCTL_H */

@@ -116,7 +116,7 @@ static int handle_event(struct notifier_block *block, unsigned long event, void 
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(info);
 
-	if (event != NETDEV_CHANGE_TX_QUEUE_LEN || !rh_tap_netdev_is_tap(dev))
+	if (event != NETDEV_CHANGE_TX_QUEUE_LEN || !rh_tap_netdev_is_ours(dev))
 		return NOTIFY_DONE;
 	return notifier_from_errno(rh_tap_slots_resize(netdev_priv(dev)));
 }

@@ -6,7 +6,9 @@
  * the net_device operations, the rtnetlink operations, and the functions of the
  * netdev.c section in tap.h.
  */
+#include <linux/if_arp.h>
 #include <linux/security.h>
+#include <net/ip_tunnels.h>
 #include <net/rtnetlink.h>
 
 #include "tap.h"
@@ -147,7 +149,7 @@ int rh_tap_netdev_change_carrier(struct net_device *dev, bool carrier)
 	return 0;
 }
 
-static const struct net_device_ops netdev_ops = {
+static const struct net_device_ops ethernet_ops = {
 	.ndo_init = netdev_init,
 	.ndo_uninit = netdev_uninit,
 	.ndo_open = netdev_open,
@@ -163,9 +165,22 @@ static const struct net_device_ops netdev_ops = {
 	.ndo_change_carrier = rh_tap_netdev_change_carrier,
 };
 
-bool rh_tap_netdev_is_tap(const struct net_device *dev)
+/* Without addresses, and the stack removes VLAN tags that nobody could read. */
+static const struct net_device_ops layer3_ops = {
+	.ndo_init = netdev_init,
+	.ndo_uninit = netdev_uninit,
+	.ndo_open = netdev_open,
+	.ndo_stop = netdev_stop,
+	.ndo_start_xmit = netdev_xmit,
+	.ndo_select_queue = netdev_select_queue,
+	.ndo_fix_features = netdev_fix_features,
+	.ndo_get_stats64 = netdev_get_stats64,
+	.ndo_change_carrier = rh_tap_netdev_change_carrier,
+};
+
+bool rh_tap_netdev_is_ours(const struct net_device *dev)
 {
-	return dev->netdev_ops == &netdev_ops;
+	return dev->netdev_ops == &ethernet_ops || dev->netdev_ops == &layer3_ops;
 }
 
 /**
@@ -211,21 +226,39 @@ int rh_tap_netdev_set_offloads(struct rh_tap *tap, unsigned long offloads)
 
 /* ---- creation ---- */
 
-static void netdev_setup(struct net_device *dev)
+/* IFF_TAP: frames, with their Ethernet headers. */
+static void setup_ethernet(struct net_device *dev)
 {
 	ether_setup(dev);
-	dev->netdev_ops = &netdev_ops;
-	dev->ethtool_ops = &rh_tap_ethtool_ops;
-	dev->needs_free_netdev = true;
+	/* Which has set another. */
 	dev->tx_queue_len = TUN_READQ_SIZE;
-	dev->max_mtu = ETH_MAX_MTU - ETH_HLEN;
+	dev->netdev_ops = &ethernet_ops;
 	/* Packets stay in the ring, so none may be shared with the sender. */
 	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
 	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
+	eth_hw_addr_random(dev);
+}
+
+/* IFF_TUN: packets of whatever protocol, without any header before them. */
+static void setup_layer3(struct net_device *dev)
+{
+	dev->netdev_ops = &layer3_ops;
+	/* Lets AF_PACKET sockets find the protocol of what they send. */
+	dev->header_ops = &ip_tunnel_header_ops;
+	dev->type = ARPHRD_NONE;
+	dev->flags = IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST;
+	dev->mtu = ETH_DATA_LEN;
+	dev->min_mtu = ETH_MIN_MTU;
+}
+
+static void setup_common(struct net_device *dev)
+{
+	dev->ethtool_ops = &rh_tap_ethtool_ops;
+	dev->needs_free_netdev = true;
+	dev->tx_queue_len = TUN_READQ_SIZE;
 	dev->hw_features = NETIF_F_SG | NETIF_F_FRAGLIST | OFFLOAD_FEATURES;
 	dev->features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA;
 	dev->vlan_features = dev->features | OFFLOAD_FEATURES;
-	eth_hw_addr_random(dev);
 }
 
 static void tap_setup(struct rh_tap *tap, struct net_device *dev, unsigned int flags,
@@ -234,6 +267,7 @@ static void tap_setup(struct rh_tap *tap, struct net_device *dev, unsigned int f
 	tap->dev = dev;
 	tap->flags = flags;
 	tap->header_len = sizeof(struct virtio_net_hdr);
+	rh_tap_ethtool_init(tap);
 	tap->sndbuf = INT_MAX;
 	tap->owner = INVALID_UID;
 	tap->group = INVALID_GID;
@@ -246,7 +280,7 @@ static void tap_setup(struct rh_tap *tap, struct net_device *dev, unsigned int f
  * rh_tap_netdev_create() - make an interface
  * @net: its network namespace
  * @name: name or template with %d
- * @flags: RH_TAP_FLAGS it starts with
+ * @flags: IFF_TUN or IFF_TAP, which it stays, and RH_TAP_FLAGS it starts with
  * @ifindex: wanted index, or 0
  *
  * Return: the registered interface or an ERR_PTR(): -ENOMEM, or what
@@ -262,10 +296,15 @@ struct rh_tap *rh_tap_netdev_create(struct net *net, const char *name, unsigned 
 
 	ASSERT_RTNL();
 	dev = alloc_netdev_mqs(struct_size(tap, slots, queues), name, NET_NAME_UNKNOWN,
-			       netdev_setup, queues, queues);
+			       setup_common, queues, queues);
 	if (!dev)
 		return ERR_PTR(-ENOMEM);
 	tap = netdev_priv(dev);
+	if (flags & IFF_TUN)
+		setup_layer3(dev);
+	else
+		setup_ethernet(dev);
+	dev->max_mtu = ETH_MAX_MTU - dev->hard_header_len;
 	tap_setup(tap, dev, flags, queues);
 	dev_net_set(dev, net);
 	dev->ifindex = ifindex;

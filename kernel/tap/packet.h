@@ -13,13 +13,31 @@ struct rh_tap_queue;
 
 /**
  * struct rh_tap_format - how packets look to the file's owner
- * @header_len: bytes of vnet header before the frame; 0 if none
+ * @info_len: bytes of packet information (struct tun_pi), which goes first; 0 if none
+ * @header_len: bytes of vnet header after it; 0 if none
  * @little_endian: byte order of the vnet header
+ * @layer3: packets begin with their network header (IFF_TUN), not an Ethernet header
  */
 struct rh_tap_format {
+	size_t info_len;
 	size_t header_len;
 	bool little_endian;
+	bool layer3;
 };
+
+/*
+ * Whether a packet from rh_tap_packet_build() has no Ethernet header. Its file may have
+ * another interface by the time it arrives, and one of the other mode cannot take it.
+ */
+static inline bool rh_tap_packet_is_layer3(const struct sk_buff *skb)
+{
+	return skb->cb[0];
+}
+
+static inline void rh_tap_packet_set_layer3(struct sk_buff *skb, bool layer3)
+{
+	skb->cb[0] = layer3;
+}
 
 struct sk_buff *rh_tap_packet_build(struct rh_tap_queue *queue, struct iov_iter *from,
 				    const struct rh_tap_format *format, struct sock *sk,

@@ -31,16 +31,21 @@ static unsigned int port_consume(struct rh_port *port, struct sk_buff **skbs, un
 	}
 }
 
-/* The caller knows what its guest negotiated; the file's owner need not. */
+/*
+ * The caller knows what its guest negotiated; the file's owner need not. Nor is there packet
+ * information, which is for the file's owner alone.
+ */
 static struct sk_buff *port_build(struct rh_port *port, struct iov_iter *from, size_t header_len,
 				  bool little_endian)
 {
+	struct rh_tap_queue *queue = queue_of_port(port);
 	const struct rh_tap_format format = {
 		.header_len = header_len,
 		.little_endian = little_endian,
+		.layer3 = READ_ONCE(queue->layer3),
 	};
 
-	return rh_tap_packet_build(queue_of_port(port), from, &format, NULL, true);
+	return rh_tap_packet_build(queue, from, &format, NULL, true);
 }
 
 static void port_inject(struct rh_port *port, struct list_head *skbs)

@@ -239,17 +239,21 @@ void rh_tap_queue_count(struct rh_tap_queue *queue, enum rh_tap_stat stat)
 	rcu_read_unlock();
 }
 
-/* Returns false when there is no interface; *format then is that of no vnet header. */
+/* Returns false when there is no interface; *format then is that of bare frames. */
 bool rh_tap_queue_get_format(struct rh_tap_queue *queue, struct rh_tap_format *format)
 {
+	unsigned int flags;
 	struct rh_tap *tap;
 
-	format->header_len = 0;
-	format->little_endian = virtio_legacy_is_little_endian();
+	*format = (struct rh_tap_format){ .little_endian = virtio_legacy_is_little_endian() };
 	rcu_read_lock();
 	tap = rcu_dereference(queue->tap);
 	if (tap) {
-		if (READ_ONCE(tap->flags) & IFF_VNET_HDR)
+		flags = READ_ONCE(tap->flags);
+		format->layer3 = flags & IFF_TUN;
+		if (!(flags & IFF_NO_PI))
+			format->info_len = sizeof(struct tun_pi);
+		if (flags & IFF_VNET_HDR)
 			format->header_len = READ_ONCE(tap->header_len);
 		if (READ_ONCE(tap->big_endian))
 			format->little_endian = false;

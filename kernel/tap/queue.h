@@ -25,6 +25,7 @@ struct rh_tap_slot;
  * @disabled: it has no slot (TUNSETQUEUE), so that no packets pass it; written
  *	under RTNL, read anywhere
  * @filtered: TUNATTACHFILTER's program is for it, too; written under RTNL, read anywhere
+ * @layer3: its interface is of IFF_TUN; written under RTNL, read anywhere
  * @entry: on @tap->disabled while @disabled; under RTNL
  * @ring: skbs on their way to the file. Its producer_lock nests inside the netdev
  *	queue's lock, and inside its consumer_lock while it is resized.
@@ -39,6 +40,7 @@ struct rh_tap_queue {
 	unsigned int index;
 	bool disabled;
 	bool filtered;
+	bool layer3;
 	struct list_head entry;
 	struct ptr_ring ring;
 	struct socket_wq wq;
@@ -58,6 +60,14 @@ unsigned int rh_tap_queue_take(struct rh_tap_queue *queue, struct sk_buff **skbs
 			       unsigned int max);
 bool rh_tap_queue_has_packets(struct rh_tap_queue *queue);
 void rh_tap_queue_count(struct rh_tap_queue *queue, enum rh_tap_stat stat);
+
+/* Count a packet that is refused for what is in it. Returns -EINVAL. */
+static inline int rh_tap_queue_refuse(struct rh_tap_queue *queue, enum rh_tap_stat reason)
+{
+	rh_tap_queue_count(queue, reason);
+	return -EINVAL;
+}
+
 bool rh_tap_queue_get_format(struct rh_tap_queue *queue, struct rh_tap_format *format);
 
 #endif /* RH_TAP_QUEUE_H */

@@ -38,6 +38,21 @@ static bool can_join(const struct sk_buff *skb)
 	       eth_type_vlan(skb->protocol);
 }
 
+/* Make it a packet that came in on the interface. Returns false if it cannot be one. */
+static bool enter_interface(struct rh_tap *tap, struct sk_buff *skb, bool layer3)
+{
+	if (unlikely(rh_tap_packet_is_layer3(skb) != layer3))
+		return false;
+	if (!layer3) {
+		skb->protocol = eth_type_trans(skb, tap->dev);
+		return true;
+	}
+	rh_tap_packet_set_layer3(skb, false);
+	skb->dev = tap->dev;
+	skb_reset_mac_header(skb);
+	return true;
+}
+
 /*
  * Make frames into packets that came in on the interface, and count them. Those that can be
  * joined move to @joinable. Returns how many those are.
@@ -45,15 +60,22 @@ static bool can_join(const struct sk_buff *skb)
 static unsigned int prepare(struct rh_tap *tap, unsigned int index, struct list_head *skbs,
 			    struct list_head *joinable)
 {
+	const bool layer3 = READ_ONCE(tap->flags) & IFF_TUN;
 	struct rh_tap_slot *slot = &tap->slots[index];
 	s64 packets = 0, bytes = 0;
 	struct sk_buff *skb, *next;
 	unsigned int count = 0;
+	LIST_HEAD(strangers);
 
 	list_for_each_entry_safe(skb, next, skbs, list) {
+		unsigned int length = skb->len;
+
+		if (!enter_interface(tap, skb, layer3)) {
+			list_move_tail(&skb->list, &strangers);
+			continue;
+		}
 		packets++;
-		bytes += skb->len;
-		skb->protocol = eth_type_trans(skb, tap->dev);
+		bytes += length;
 		skb_record_rx_queue(skb, index);
 		if (can_join(skb)) {
 			list_move_tail(&skb->list, joinable);
@@ -62,6 +84,7 @@ static unsigned int prepare(struct rh_tap *tap, unsigned int index, struct list_
 	}
 	rh_tap_slot_count(slot, RH_TAP_STAT_RX_PACKETS, packets);
 	rh_tap_slot_count(slot, RH_TAP_STAT_RX_BYTES, bytes);
+	drop_packets(slot, &strangers);
 	return count;
 }
 

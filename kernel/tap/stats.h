@@ -18,11 +18,12 @@
 	S(TX_STOPS, tx_stops)			/* ring full: the stack was told to wait */ \
 	S(RX_PACKETS, rx_packets) \
 	S(RX_BYTES, rx_bytes) \
-	S(RX_DROPPED, rx_dropped)		/* interface down */ \
-	S(REJECT_HEADER, reject_header)		/* shorter than its vnet header */ \
-	S(REJECT_SHORT, reject_short)		/* shorter than an Ethernet header */ \
-	S(REJECT_LONG, reject_long)		/* longer than any frame can be */ \
+	S(RX_DROPPED, rx_dropped)		/* interface down, or not the writer's any more */ \
+	S(REJECT_HEADER, reject_header)		/* shorter than what goes before it */ \
+	S(REJECT_SHORT, reject_short)		/* shorter than an Ethernet header, or empty */ \
+	S(REJECT_LONG, reject_long)		/* longer than any packet can be */ \
 	S(REJECT_HDR_LEN, reject_hdr_len)	/* hdr_len beyond the frame */ \
+	S(REJECT_VERSION, reject_version)	/* neither IPv4 nor IPv6, nor said what else */ \
 	S(REJECT_CSUM, reject_csum)		/* checksum outside the frame or its headers */ \
 	S(REJECT_GSO_TYPE, reject_gso_type)	/* unknown, or not the frame's protocol */ \
 	S(REJECT_GSO_SIZE, reject_gso_size)	/* zero or reserved */ \

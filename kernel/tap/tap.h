@@ -8,6 +8,7 @@
 #define RH_TAP_H
 
 #include <linux/etherdevice.h>
+#include <linux/ethtool.h>
 #include <linux/if_tun.h>
 #include <linux/net.h>
 #include <linux/netdevice.h>
@@ -24,10 +25,9 @@
 #define RH_TAP_NAME "ringhost-tap"
 
 /* What TUNGETFEATURES answers: all that works, and nothing else. */
-#define RH_TAP_FEATURES (RH_TAP_FLAGS | IFF_NO_CARRIER)
+#define RH_TAP_FEATURES (IFF_TUN | IFF_TAP | RH_TAP_FLAGS | IFF_NO_CARRIER)
 /* The part of it that an interface remembers, as of its last TUNSETIFF. */
-#define RH_TAP_FLAGS (IFF_TAP | IFF_NO_PI | IFF_ONE_QUEUE | IFF_VNET_HDR | IFF_MULTI_QUEUE | \
-		      IFF_NAPI)
+#define RH_TAP_FLAGS (IFF_NO_PI | IFF_ONE_QUEUE | IFF_VNET_HDR | IFF_MULTI_QUEUE | IFF_NAPI)
 
 /* Largest vnet header TUNSETVNETHDRSZ takes; the largest one defined has 24 bytes. */
 #define RH_TAP_HEADER_MAX 128
@@ -67,11 +67,13 @@ struct rh_tap_slot {
 /**
  * struct rh_tap - an interface; the private part of its net_device
  * @dev: the net_device
- * @flags: IFF_*; written under RTNL, read anywhere
+ * @flags: IFF_*, of IFF_TUN and IFF_TAP always the same one; written under RTNL, read anywhere
  * @header_len: length of the vnet header in bytes; written under RTNL, read anywhere
  * @little_endian: TUNSETVNETLE; written under RTNL, read anywhere
  * @big_endian: TUNSETVNETBE; the same. @little_endian goes first
  * @debug: TUNSETDEBUG, kept for ethtool; under RTNL
+ * @rx_frames: what ethtool was told to coalesce; under RTNL
+ * @link: what ethtool tells of the link; under RTNL
  * @sndbuf: send buffer for each attached file, in bytes; under RTNL
  * @owner: who may attach; under RTNL
  * @group: who may attach; under RTNL
@@ -94,6 +96,8 @@ struct rh_tap {
 	bool little_endian;
 	bool big_endian;
 	u32 debug;
+	u32 rx_frames;
+	struct ethtool_link_ksettings link;
 	int sndbuf;
 	kuid_t owner;
 	kgid_t group;
@@ -136,13 +140,15 @@ void rh_tap_link_exit(void);
 
 struct rh_tap *rh_tap_netdev_create(struct net *net, const char *name, unsigned int flags,
 				    int ifindex);
-bool rh_tap_netdev_is_tap(const struct net_device *dev);
+bool rh_tap_netdev_is_ours(const struct net_device *dev);
 int rh_tap_netdev_set_offloads(struct rh_tap *tap, unsigned long offloads);
 int rh_tap_netdev_change_carrier(struct net_device *dev, bool carrier);
 
 /* ---- ethtool.c ---- */
 
 extern const struct ethtool_ops rh_tap_ethtool_ops;
+
+void rh_tap_ethtool_init(struct rh_tap *tap);
 
 /* ---- slots.c ---- */
 

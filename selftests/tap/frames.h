@@ -242,6 +242,18 @@ static inline void frame_build(struct frame *frame, const struct frame_plan *pla
 	}
 }
 
+/* Make it a packet for an interface of IFF_TUN. */
+static inline void frame_strip_ethernet(struct frame *frame)
+{
+	frame->length -= ETH_HLEN;
+	frame->network -= ETH_HLEN;
+	frame->transport -= ETH_HLEN;
+	frame->payload -= ETH_HLEN;
+	if (frame->header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+		frame->header.csum_start -= ETH_HLEN;
+	memmove(frame->bytes, frame->bytes + ETH_HLEN, frame->length);
+}
+
 /* Bytes to write to a tap with a vnet header of the shortest kind. */
 static inline size_t frame_written(const struct frame *frame)
 {

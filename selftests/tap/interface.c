@@ -97,12 +97,9 @@ TEST_F(interface, of_another_kind_is_not_taken_over)
 	EXPECT_EQ(-EINVAL, attach(self, "lo", TAP_FLAGS));
 }
 
-TEST_F(interface, unsupported_flags_are_refused)
+TEST_F(interface, without_a_mode_is_refused)
 {
-	static const unsigned int refused[] = {
-		0, IFF_TAP, IFF_NO_PI, IFF_TUN | IFF_NO_PI, TAP_FLAGS | IFF_TUN,
-		TAP_FLAGS | IFF_NAPI | IFF_NAPI_FRAGS,
-	};
+	static const unsigned int refused[] = { 0, IFF_NO_PI, IFF_VNET_HDR | IFF_MULTI_QUEUE };
 
 	for (unsigned int i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		EXPECT_EQ(-EINVAL, attach(self, "x", refused[i])) {
@@ -116,9 +113,42 @@ TEST_F(interface, every_flag_of_getfeatures_works_and_no_other)
 	unsigned int features = 0;
 
 	ASSERT_EQ(0, ioctl(self->fd, TUNGETFEATURES, &features));
-	EXPECT_EQ(IFF_TAP | IFF_NO_PI | IFF_ONE_QUEUE | IFF_VNET_HDR | IFF_MULTI_QUEUE |
+	EXPECT_EQ(IFF_TUN | IFF_TAP | IFF_NO_PI | IFF_ONE_QUEUE | IFF_VNET_HDR | IFF_MULTI_QUEUE |
 		  IFF_NO_CARRIER | IFF_NAPI, features);
-	EXPECT_EQ(0, attach(self, "x", features));
+	EXPECT_EQ(0, attach(self, "x", features & ~IFF_TUN));
+}
+
+/* Programs pass what they have in that word, and tun never looked. */
+TEST_F(interface, flags_that_mean_nothing_are_ignored)
+{
+	struct ifreq request = { 0 };
+
+	EXPECT_EQ(0, attach(self, "x", TAP_FLAGS | IFF_PERSIST | 0x0080 | IFF_DETACH_QUEUE));
+	ASSERT_EQ(0, ioctl(self->fd, TUNGETIFF, &request));
+	EXPECT_EQ(TAP_FLAGS, request.ifr_flags);
+}
+
+TEST_F(interface, of_both_modes_is_a_tun)
+{
+	struct ifreq request = { 0 };
+
+	EXPECT_EQ(0, attach(self, "x", TAP_FLAGS | IFF_TUN));
+	ASSERT_EQ(0, ioctl(self->fd, TUNGETIFF, &request));
+	EXPECT_EQ(IFF_TUN | IFF_NO_PI, request.ifr_flags);
+}
+
+TEST_F(interface, is_named_in_fdinfo)
+{
+	char path[64], text[400] = "";
+	int fd;
+
+	EXPECT_EQ(0, attach(self, "x", TAP_FLAGS));
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_LT(0, read(fd, text, sizeof(text) - 1));
+	close(fd);
+	EXPECT_TRUE(strstr(text, "\niff:\tx\n"));
 }
 
 TEST_F(interface, flags_are_told_by_getiff_and_sysfs)

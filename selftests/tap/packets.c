@@ -3,6 +3,7 @@
  * Reading and writing: one call is one packet, whole and unchanged, in both
  * directions; what poll() says is what the next call does.
  */
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/uio.h>
@@ -15,6 +16,7 @@
 FIXTURE(packets) {
 	int fd;
 	int host;
+	int information;
 	int header;
 	char name[IFNAMSIZ];
 	unsigned char sent[LARGEST + 100];
@@ -25,15 +27,18 @@ FIXTURE_VARIANT(packets) {
 	unsigned int flags;
 	int header;
 };
-FIXTURE_VARIANT_ADD(packets, bare) { 0, 0 };
-FIXTURE_VARIANT_ADD(packets, with_header) { IFF_VNET_HDR, 10 };
-FIXTURE_VARIANT_ADD(packets, with_long_header) { IFF_VNET_HDR, 12 };
+FIXTURE_VARIANT_ADD(packets, bare) { IFF_NO_PI, 0 };
+FIXTURE_VARIANT_ADD(packets, with_header) { IFF_NO_PI | IFF_VNET_HDR, 10 };
+FIXTURE_VARIANT_ADD(packets, with_long_header) { IFF_NO_PI | IFF_VNET_HDR, 12 };
+FIXTURE_VARIANT_ADD(packets, with_information) { 0, 0 };
+FIXTURE_VARIANT_ADD(packets, with_information_and_header) { IFF_VNET_HDR, 12 };
 
 FIXTURE_SETUP(packets)
 {
 	net_private_namespace();
-	self->fd = tap_create(self->name, variant->flags);
-	self->header = variant->header;
+	self->fd = tap_create_of(self->name, IFF_TAP | variant->flags);
+	self->information = variant->flags & IFF_NO_PI ? 0 : sizeof(struct tun_pi);
+	self->header = self->information + variant->header;
 	if (variant->header)
 		ASSERT_EQ(0, tap_set_int(self->fd, TUNSETVNETHDRSZ, variant->header));
 	net_set_up(self->name);
@@ -46,10 +51,13 @@ FIXTURE_TEARDOWN(packets)
 	close(self->fd);
 }
 
-/* Put a frame of @length behind an empty vnet header into self->sent; returns it. */
+/* Put a frame of @length behind what goes before it into self->sent; returns it. */
 static unsigned char *fill(FIXTURE_DATA(packets) *self, size_t length)
 {
+	struct tun_pi information = { .proto = htons(NET_ETHERTYPE) };
+
 	memset(self->sent, 0, self->header);
+	memcpy(self->sent, &information, self->information);
 	net_fill_frame(self->sent + self->header, length, length);
 	return self->sent + self->header;
 }
@@ -149,10 +157,10 @@ TEST_F(packets, too_long_for_the_buffer_are_cut_off)
 		  tap_read(self->fd, self->received, sizeof(self->received), TAP_PATIENCE));
 }
 
-TEST_F(packets, need_room_for_the_vnet_header)
+TEST_F(packets, need_room_for_what_goes_before_them)
 {
 	if (!self->header)
-		SKIP(return, "no vnet header");
+		SKIP(return, "nothing does");
 	send_from_host(self, FRAME);
 	EXPECT_EQ(-EINVAL, tap_read(self->fd, self->received, self->header - 1, TAP_PATIENCE));
 }

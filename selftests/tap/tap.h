@@ -77,14 +77,20 @@ static inline int tap_attach(int fd, char name[IFNAMSIZ], unsigned int flags)
 	return 0;
 }
 
-/* A new file with a new interface, whose name goes to @name. */
-static inline int tap_create(char name[IFNAMSIZ], unsigned int flags)
+/* A new file with a new interface of exactly @flags, whose name goes to @name. */
+static inline int tap_create_of(char name[IFNAMSIZ], unsigned int flags)
 {
 	int fd = tap_open();
 
 	memset(name, 0, IFNAMSIZ);
-	ASSERT_EQ(0, tap_attach(fd, name, TAP_FLAGS | flags));
+	ASSERT_EQ(0, tap_attach(fd, name, flags));
 	return fd;
+}
+
+/* The same for frames without packet information. */
+static inline int tap_create(char name[IFNAMSIZ], unsigned int flags)
+{
+	return tap_create_of(name, TAP_FLAGS | flags);
 }
 
 /* TUNSETQUEUE with IFF_ATTACH_QUEUE or IFF_DETACH_QUEUE; returns 0 or -errno. */
