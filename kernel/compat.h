@@ -132,4 +132,31 @@ static inline int rh_compat_allocate_file_owner(struct file *file)
 #endif
 }
 
+/* Declarations of <linux/netdevice.h> that have headers of their own; since 6.5 and 6.6. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+#include <net/gso.h>
+#include <net/netdev_rx_queue.h>
+#endif
+
+/* What bpf_redirect() and its kin leave behind is a task's, not a processor's; since 6.11. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+struct bpf_net_context { };
+
+static inline struct bpf_net_context *bpf_net_ctx_set(struct bpf_net_context *context)
+{
+	return NULL;
+}
+
+static inline void bpf_net_ctx_clear(struct bpf_net_context *context) { }
+#endif
+
+/* A device says what of XDP it can do; since 6.3. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#define rh_compat_set_xdp_features(dev) \
+	((dev)->xdp_features = NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT | \
+			       NETDEV_XDP_ACT_NDO_XMIT)
+#else
+#define rh_compat_set_xdp_features(dev) ((void)(dev))
+#endif
+
 #endif /* RH_COMPAT_H */

@@ -121,7 +121,7 @@ static void netdev_get_stats64(struct net_device *dev, struct rtnl_link_stats64 
 		stats->tx_dropped += sum(slot, RH_TAP_STAT_TX_DROPPED, RH_TAP_STAT_TX_FILTERED);
 		stats->rx_packets += atomic64_read(&slot->stats[RH_TAP_STAT_RX_PACKETS]);
 		stats->rx_bytes += atomic64_read(&slot->stats[RH_TAP_STAT_RX_BYTES]);
-		stats->rx_dropped += atomic64_read(&slot->stats[RH_TAP_STAT_RX_DROPPED]);
+		stats->rx_dropped += sum(slot, RH_TAP_STAT_RX_DROPPED, RH_TAP_STAT_XDP_ERRORS);
 		stats->rx_length_errors += sum(slot, RH_TAP_STAT_REJECT_HEADER,
 					       RH_TAP_STAT_REJECT_LONG);
 		stats->rx_frame_errors += sum(slot, RH_TAP_STAT_REJECT_HDR_LEN,
@@ -163,6 +163,8 @@ static const struct net_device_ops ethernet_ops = {
 	.ndo_set_mac_address = eth_mac_addr,
 	.ndo_validate_addr = eth_validate_addr,
 	.ndo_change_carrier = rh_tap_netdev_change_carrier,
+	.ndo_bpf = rh_tap_xdp_command,
+	.ndo_xdp_xmit = rh_tap_xdp_xmit,
 };
 
 /* Without addresses, and the stack removes VLAN tags that nobody could read. */
@@ -236,6 +238,7 @@ static void setup_ethernet(struct net_device *dev)
 	/* Packets stay in the ring, so none may be shared with the sender. */
 	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
 	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
+	rh_compat_set_xdp_features(dev);
 	eth_hw_addr_random(dev);
 }
 

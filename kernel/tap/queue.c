@@ -3,8 +3,9 @@
  * Host transmit, stage (3): the ring between the interface and a file.
  *
  * rh_tap_queue_put() runs in ndo_start_xmit (softirq context, one at a time for
- * each queue, but while it moves to another slot); rh_tap_queue_take() in process
- * context, by read() or the port's consumer; resize and purge under RTNL.
+ * each queue, but while it moves to another slot), rh_tap_queue_offer() beside it
+ * for XDP; rh_tap_queue_take() in process context, by read() or the port's consumer;
+ * resize and purge under RTNL.
  *
  * A full ring stops the netdev queue, so that senders wait in the queueing
  * discipline, and whoever makes room wakes it. Two pairs of full barriers keep
@@ -87,7 +88,8 @@ static void wake_consumer(struct rh_tap_queue *queue)
 	spin_unlock_irqrestore(&queue->wake_lock, flags);
 }
 
-static void notify(struct rh_tap_queue *queue)
+/* Packets were stored: wake whoever waits for them. */
+void rh_tap_queue_notify(struct rh_tap_queue *queue)
 {
 	/* P1; pairs with prepare_to_wait(), file_poll() and port_consume(). */
 	smp_mb();
@@ -109,8 +111,6 @@ static bool stop_if_full(struct rh_tap_queue *queue, struct rh_tap_slot *slot,
 	lockdep_assert_held(&queue->ring.producer_lock);
 	if (likely(!__ptr_ring_full(&queue->ring)) || !rcu_dereference_bh(txq->qdisc)->enqueue)
 		return false;
-	/* Orders the packets stored before against the stop; pairs with smp_rmb() in take. */
-	smp_mb__before_atomic();
 	netif_tx_stop_queue(txq);
 	/* P2; pairs with smp_mb() in take. */
 	smp_mb__after_atomic();
@@ -148,7 +148,7 @@ netdev_tx_t rh_tap_queue_put(struct rh_tap_queue *queue, struct rh_tap_slot *slo
 {
 	spin_lock(&queue->ring.producer_lock);
 	if (unlikely(stop_if_full(queue, slot, txq))) {
-		/* Only after the ring shrank or the interface was brought up anew. */
+		/* The ring shrank, XDP filled it, or the interface was brought up anew. */
 		spin_unlock(&queue->ring.producer_lock);
 		return NETDEV_TX_BUSY;
 	}
@@ -160,22 +160,43 @@ netdev_tx_t rh_tap_queue_put(struct rh_tap_queue *queue, struct rh_tap_slot *slo
 	}
 	stop_if_full(queue, slot, txq);
 	spin_unlock(&queue->ring.producer_lock);
-	notify(queue);
+	rh_tap_queue_notify(queue);
 	return NETDEV_TX_OK;
+}
+
+/* Whether a packet would find room in the ring just now. */
+bool rh_tap_queue_has_room(struct rh_tap_queue *queue)
+{
+	return !ptr_ring_full(&queue->ring);
+}
+
+/**
+ * rh_tap_queue_offer() - hand a packet to the file that nobody holds back until there is room
+ * @queue: the queue
+ * @skb: the packet, which nothing ties to its sender. Nobody is woken for it.
+ *
+ * Return: whether there was room; if not, @skb stays the caller's.
+ */
+bool rh_tap_queue_offer(struct rh_tap_queue *queue, struct sk_buff *skb)
+{
+	return !ptr_ring_produce(&queue->ring, skb);
 }
 
 /* Room was made: let the stack go on if it waits for that. */
 static void wake_if_room(struct rh_tap_queue *queue, struct netdev_queue *txq)
 {
-	/* Against a resize, which would replace what is looked at. */
+	bool full;
+
 	lockdep_assert_held(&queue->ring.consumer_lock);
 	/* Pairs with P2: either we see the stop, or put sees the room. */
 	smp_mb();
 	if (!netif_tx_queue_stopped(txq))
 		return;
-	/* The producer stands still since the stop; pairs with the barrier before it. */
-	smp_rmb();
-	if (!__ptr_ring_full(&queue->ring))
+	/* XDP's producers do not stop, so that only their lock tells where the ring ends. */
+	spin_lock(&queue->ring.producer_lock);
+	full = __ptr_ring_full(&queue->ring);
+	spin_unlock(&queue->ring.producer_lock);
+	if (!full)
 		netif_tx_wake_queue(txq);
 }
 

@@ -56,6 +56,9 @@ int rh_tap_queue_resize(struct rh_tap_queue *queue, unsigned int packets);
 void rh_tap_queue_purge(struct rh_tap_queue *queue, struct rh_tap_slot *slot);
 netdev_tx_t rh_tap_queue_put(struct rh_tap_queue *queue, struct rh_tap_slot *slot,
 			     struct netdev_queue *txq, struct sk_buff *skb);
+bool rh_tap_queue_has_room(struct rh_tap_queue *queue);
+bool rh_tap_queue_offer(struct rh_tap_queue *queue, struct sk_buff *skb);
+void rh_tap_queue_notify(struct rh_tap_queue *queue);
 unsigned int rh_tap_queue_take(struct rh_tap_queue *queue, struct sk_buff **skbs,
 			       unsigned int max);
 bool rh_tap_queue_has_packets(struct rh_tap_queue *queue);

@@ -123,6 +123,8 @@ static void receive_packets(struct rh_tap *tap, unsigned int index, struct list_
 	unsigned int count;
 	LIST_HEAD(joinable);
 
+	if (rcu_access_pointer(tap->program))
+		rh_tap_xdp_run(tap, index, skbs);
 	count = prepare(tap, index, skbs, &joinable);
 	if (count > 1 || (count && READ_ONCE(tap->flags) & IFF_NAPI))
 		receive_joined(&tap->slots[index], &joinable, count);

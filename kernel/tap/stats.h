@@ -19,6 +19,10 @@
 	S(RX_PACKETS, rx_packets) \
 	S(RX_BYTES, rx_bytes) \
 	S(RX_DROPPED, rx_dropped)		/* interface down, or not the writer's any more */ \
+	S(XDP_DROP, xdp_drop)			/* dropped by the program */ \
+	S(XDP_ERRORS, xdp_errors)		/* by a program that failed or was not followed */ \
+	S(XDP_TX, xdp_tx)			/* sent back to the file */ \
+	S(XDP_REDIRECT, xdp_redirect)		/* sent to another interface, processor, socket */ \
 	S(REJECT_HEADER, reject_header)		/* shorter than what goes before it */ \
 	S(REJECT_SHORT, reject_short)		/* shorter than an Ethernet header, or empty */ \
 	S(REJECT_LONG, reject_long)		/* longer than any packet can be */ \

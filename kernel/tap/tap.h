@@ -21,6 +21,7 @@
 #include "packet.h"
 #include "queue.h"
 #include "stats.h"
+#include "xdp.h"
 
 #define RH_TAP_NAME "ringhost-tap"
 
@@ -80,6 +81,8 @@ struct rh_tap_slot {
  * @offloads: what TUNSETOFFLOAD allowed; under RTNL
  * @security: the security module's state; from ndo_init to ndo_uninit
  * @filter: decides about packets to the files
+ * @program: XDP program that sees packets from the files first, or NULL; written under RTNL,
+ *	read under RCU
  * @queue_count: queues with a slot, those from @slots[0] on; written under RTNL, read
  *	anywhere
  * @disabled_count: entries of @disabled; under RTNL
@@ -104,6 +107,7 @@ struct rh_tap {
 	netdev_features_t offloads;
 	void *security;
 	struct rh_tap_filter filter;
+	struct bpf_prog __rcu *program;
 	unsigned int queue_count;
 	unsigned int disabled_count;
 	struct list_head disabled;
