@@ -46,6 +46,8 @@ static const char *const attributes[ATTRIBUTES] = {
 
 /* The fail-nth of the thread that meets the faults; -1 until it is known. */
 static int nth_fd = -1;
+/* What nth grows by. */
+static unsigned int stride = 1;
 
 static bool set(const char *attribute, const char *knob, const char *format, unsigned long value)
 {
@@ -108,6 +110,37 @@ static bool set_range(unsigned long start, unsigned long end)
 	return true;
 }
 
+/* Only what has none in this one; 0 and 0: all. */
+static bool set_spared(unsigned long start, unsigned long end)
+{
+	for (unsigned int i = 0; i < ATTRIBUTES; i++)
+		if (!set(attributes[i], "reject-start", "%#lx", start) ||
+		    !set(attributes[i], "reject-end", "%#lx", end))
+			return false;
+	return true;
+}
+
+/* Where a function of the kernel's lies; 0 if there is none. */
+static unsigned long find_function(const char *function, unsigned long *end)
+{
+	FILE *symbols = fopen("/proc/kallsyms", "r");
+	unsigned long start = 0, address;
+	char line[512], name[256];
+
+	*end = 0;
+	while (symbols && !*end && fgets(line, sizeof(line), symbols)) {
+		if (sscanf(line, "%lx %*c %255s", &address, name) != 2)
+			continue;
+		if (start && address > start)
+			*end = address;
+		else if (!strcmp(name, function))
+			start = address;
+	}
+	if (symbols)
+		fclose(symbols);
+	return start;
+}
+
 /* That of all modules, also of those yet to be loaded. */
 static bool set_widest_range(void)
 {
@@ -125,7 +158,7 @@ static bool set_knobs(void)
 		    !set(attributes[i], "task-filter", "%lu", 0) ||
 		    !set(attributes[i], "verbose", "%lu", verbose ? atoi(verbose) : 0))
 			return false;
-	return set("failslab", "ignore-gfp-wait", "%lu", 0) &&
+	return set_spared(0, 0) && set("failslab", "ignore-gfp-wait", "%lu", 0) &&
 	       set("fail_page_alloc", "ignore-gfp-wait", "%lu", 0) &&
 	       set("fail_page_alloc", "ignore-gfp-highmem", "%lu", 0) &&
 	       set("fail_page_alloc", "min-order", "%lu", 0);
@@ -170,6 +203,32 @@ void fault_in_thread(pid_t thread)
 		close(nth_fd);
 	nth_fd = open_nth(thread);
 	ASSERT_LE(0, nth_fd);
+}
+
+/**
+ * fault_spare() - have nothing fail on behalf of one function of the kernel's
+ * @function: its name; NULL: have it fail again
+ *
+ * For a call that has the kernel do much at one place: all else of it can so be met in full.
+ */
+void fault_spare(const char *function)
+{
+	unsigned long start = 0, end = 0;
+
+	if (function) {
+		start = find_function(function, &end);
+		ASSERT_NE(0, start);
+	}
+	ASSERT_TRUE(set_spared(start, end));
+}
+
+/**
+ * fault_leave_out() - meet only some of the faults: the first, and then one in so many
+ * @one_in: that number; 1: meet all
+ */
+void fault_leave_out(unsigned int one_in)
+{
+	stride = one_in;
 }
 
 static void write_nth(unsigned int nth)
@@ -247,7 +306,7 @@ static bool conclude(struct fault *fault)
 static bool choose(struct fault *fault, enum fault_run run)
 {
 	if (run == FAULT_RUN_ARMED)
-		fault->nth++;
+		fault->nth += fault->nth ? stride : 1;
 	fault->run = run;
 	fault->runs++;
 	return true;
@@ -264,7 +323,7 @@ bool fault_next(struct fault *fault)
 	if (!fault->runs)
 		return choose(fault, FAULT_RUN_FIRST);
 	if (fault->run == FAULT_RUN_ARMED) {
-		if (!fault->injected || fault->nth == NTH_MAX)
+		if (!fault->injected || fault->nth >= NTH_MAX)
 			return conclude(fault);
 		check_armed(fault);
 		if (fault->result < 0)

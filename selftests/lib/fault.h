@@ -67,6 +67,8 @@ struct fault {
 
 const char *fault_missing(void);
 void fault_in_thread(pid_t thread);
+void fault_spare(const char *function);
+void fault_leave_out(unsigned int one_in);
 bool fault_next(struct fault *fault);
 void fault_arm(struct fault *fault);
 void fault_disarm(struct fault *fault, long result);
@@ -81,10 +83,11 @@ unsigned int fault_pressure_end(unsigned int times);
 } while (0)
 
 /* @call returns what is not negative, or -errno. Beyond it: errnos that are legal as well. */
-#define EACH_FAULT(call, ...) EACH_FAULT_UNDO(call, (void)0, ##__VA_ARGS__)
-#define EACH_FAULT_UNDO(the_call, undo, ...) do { \
+#define EACH_FAULT(call, ...) FAULT_LOOP(#call, call, (void)0, ##__VA_ARGS__)
+#define EACH_FAULT_UNDO(call, undo, ...) FAULT_LOOP(#call, call, undo, ##__VA_ARGS__)
+#define FAULT_LOOP(text, the_call, undo, ...) do { \
 	static const int errors_[] = { ENOMEM, EFAULT, ##__VA_ARGS__, 0 }; \
-	struct fault fault_ = { .call = #the_call, .errors = errors_ }; \
+	struct fault fault_ = { .call = text, .errors = errors_ }; \
 	while (fault_next(&fault_)) { \
 		long fault_result; \
 		fault_arm(&fault_); \
