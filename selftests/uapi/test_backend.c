@@ -11,6 +11,7 @@
 
 #include "harness.h"
 #include "rig.h"
+#include "usage.h"
 
 #define RING 64
 
@@ -137,6 +138,34 @@ TEST_F(net, refused_backend_leaves_the_old_one_running)
 	EXPECT_EQ(-EBADF, vhost_net_set_backend(self->fd, NET_RX, 12345));
 	EXPECT_EQ(0, rig_works(&self->rig, self->rig.queue));
 	EXPECT_EQ(0, rig_works(&self->rig, self->rig.neighbour));
+}
+
+/* Try a file of its own as a backend, and close it. */
+static void try_backend(int fd, unsigned int index, const char *node, int expected)
+{
+	char name[IFNAMSIZ] = "rh%d";
+	int file = node ? open(node, O_RDWR | O_CLOEXEC) : net_open_tap(name, 0);
+
+	ASSERT_LE(0, file);
+	EXPECT_EQ(expected, vhost_net_set_backend(fd, index, file));
+	close(file);
+}
+
+/* For whatever reason it was refused, who closes such a file has closed it for good. */
+TEST_F(net, refused_backend_is_not_held)
+{
+	int bare = vhost_open(VHOST_NODE_NET);
+	struct usage before;
+
+	ASSERT_LE(0, bare);
+	ASSERT_EQ(0, vhost_set_owner(bare));
+	usage_measure(&before);
+	try_backend(self->fd, NET_TX, VHOST_NODE_NET, -ENOTSOCK);
+	try_backend(self->fd, NET_TX, VHOST_NODE_TAP, -EBADFD);
+	try_backend(bare, NET_TX, NULL, -EFAULT);
+	try_backend(bare, NET_RX, NULL, -EFAULT);
+	EXPECT_TRUE(usage_returns_to(&before));
+	close(bare);
 }
 
 TEST_F(net, port_has_one_receiver)
