@@ -15,7 +15,7 @@
 #include "threads.h"
 
 #define RING 64
-#define IDLE_SECONDS 2
+#define IDLE_SECONDS 1
 /* Of the worker's processor time while idle: one thousandth. */
 #define IDLE_LIMIT (IDLE_SECONDS * 1000000ull)
 

@@ -16,7 +16,7 @@
 #include "tap.h"
 
 #define FRAME 1000
-#define ROUNDS 15
+#define ROUNDS 8
 
 FIXTURE(lifetime) {
 	int fd;
