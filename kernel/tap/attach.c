@@ -73,6 +73,7 @@ static int join(struct rh_tap_file *file, struct rh_tap *tap, unsigned int flags
 	/* Most have this bit, for it is IFF_NO_PI's as well. */
 	WRITE_ONCE(file->queue.filtered, !(flags & IFF_NOFILTER));
 	WRITE_ONCE(file->queue.layer3, tap->flags & IFF_TUN);
+	WRITE_ONCE(file->queue.segments, flags & IFF_NAPI_FRAGS);
 	error = rh_tap_slots_attach(tap, &file->queue);
 	if (error)
 		return error;
@@ -86,6 +87,16 @@ static int join(struct rh_tap_file *file, struct rh_tap *tap, unsigned int flags
 	/* Offloads need the vnet header, which may have come or gone. */
 	netdev_update_features(tap->dev);
 	return 0;
+}
+
+/* IFF_NAPI_FRAGS reaches more of the stack than users are trusted with. */
+static int check_segments(unsigned int flags)
+{
+	if (!(flags & IFF_NAPI_FRAGS))
+		return 0;
+	if (!capable(CAP_NET_ADMIN))
+		return -EPERM;
+	return flags & IFF_NAPI && (flags & TUN_TYPE_MASK) == IFF_TAP ? 0 : -EINVAL;
 }
 
 /*
@@ -104,6 +115,9 @@ int rh_tap_attach_interface(struct rh_tap_file *file, struct rh_tap *tap,
 
 	if (tap)
 		return -EEXIST;
+	error = check_segments(flags);
+	if (error)
+		return error;
 	ifreq->ifr_name[IFNAMSIZ - 1] = '\0';
 	dev = __dev_get_by_name(sock_net(&file->sk), ifreq->ifr_name);
 	tap = dev ? open_interface(dev, flags) :

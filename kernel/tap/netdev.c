@@ -123,7 +123,7 @@ static void netdev_get_stats64(struct net_device *dev, struct rtnl_link_stats64 
 		stats->rx_bytes += atomic64_read(&slot->stats[RH_TAP_STAT_RX_BYTES]);
 		stats->rx_dropped += sum(slot, RH_TAP_STAT_RX_DROPPED, RH_TAP_STAT_XDP_ERRORS);
 		stats->rx_length_errors += sum(slot, RH_TAP_STAT_REJECT_HEADER,
-					       RH_TAP_STAT_REJECT_LONG);
+					       RH_TAP_STAT_REJECT_SEGMENTS);
 		stats->rx_frame_errors += sum(slot, RH_TAP_STAT_REJECT_HDR_LEN,
 					      RH_TAP_STAT_REJECT_GSO_HEADERS);
 	}

@@ -166,6 +166,18 @@ static int copy_prefix(struct tun_pi *info, struct rh_tap_header *header, struct
 	return 0;
 }
 
+/* A packet in its writer's own layout. */
+static struct sk_buff *copy_segments(struct rh_tap_queue *queue, struct rh_tap_header *header,
+				     struct iov_iter *from, const struct rh_tap_format *format)
+{
+	struct tun_pi info;
+	int error;
+
+	/* Only frames are laid out, and packet information does not count for them. */
+	error = copy_prefix(&info, header, from, format);
+	return error ? ERR_PTR(error) : rh_tap_segments_copy(queue, from);
+}
+
 /* Any packet: the vnet header says how much of it is to lie in the linear part. */
 static struct sk_buff *copy_scattered(struct rh_tap_header *header, struct iov_iter *from,
 				      const struct rh_tap_format *format, struct sock *sk,
@@ -231,7 +243,7 @@ static int check_packet(struct rh_tap_queue *queue, struct sk_buff *skb,
  *
  * Return: the skb, starting at the Ethernet header, or, if there is none, with its protocol
  * set; without device. Or an ERR_PTR():
- * -EINVAL refused and counted, -EFAULT, -ENOMEM, -EAGAIN, -EINTR or -ERESTARTSYS
+ * -EINVAL or -EMSGSIZE refused and counted, -EFAULT, -ENOMEM, -EAGAIN, -EINTR or -ERESTARTSYS
  * (send buffer).
  */
 struct sk_buff *rh_tap_packet_build(struct rh_tap_queue *queue, struct iov_iter *from,
@@ -246,7 +258,9 @@ struct sk_buff *rh_tap_packet_build(struct rh_tap_queue *queue, struct iov_iter 
 	error = check_length(queue, length, format);
 	if (error)
 		return ERR_PTR(error);
-	if (length <= RH_TAP_LINEAR_MAX && !is_charged(sk))
+	if (unlikely(format->segments))
+		skb = copy_segments(queue, &header, from, format);
+	else if (length <= RH_TAP_LINEAR_MAX && !is_charged(sk))
 		skb = copy_linear(&header, from, format);
 	else
 		skb = copy_scattered(&header, from, format, sk, nonblock);

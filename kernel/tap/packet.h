@@ -16,6 +16,7 @@ struct rh_tap_queue;
  * @info_len: bytes of packet information (struct tun_pi), which goes first; 0 if none
  * @header_len: bytes of vnet header after it; 0 if none
  * @little_endian: byte order of the vnet header
+ * @segments: they are to lie in memory as their writer's segments do (IFF_NAPI_FRAGS)
  * @layer3: packets begin with their network header (IFF_TUN), not an Ethernet header
  */
 struct rh_tap_format {
@@ -23,6 +24,7 @@ struct rh_tap_format {
 	size_t header_len;
 	bool little_endian;
 	bool layer3;
+	bool segments;
 };
 
 /*

@@ -272,6 +272,7 @@ bool rh_tap_queue_get_format(struct rh_tap_queue *queue, struct rh_tap_format *f
 	if (tap) {
 		flags = READ_ONCE(tap->flags);
 		format->layer3 = flags & IFF_TUN;
+		format->segments = READ_ONCE(queue->segments);
 		if (!(flags & IFF_NO_PI))
 			format->info_len = sizeof(struct tun_pi);
 		if (flags & IFF_VNET_HDR)

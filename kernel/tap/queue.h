@@ -26,6 +26,7 @@ struct rh_tap_slot;
  *	under RTNL, read anywhere
  * @filtered: TUNATTACHFILTER's program is for it, too; written under RTNL, read anywhere
  * @layer3: its interface is of IFF_TUN; written under RTNL, read anywhere
+ * @segments: it joined with IFF_NAPI_FRAGS; written under RTNL, read anywhere
  * @entry: on @tap->disabled while @disabled; under RTNL
  * @ring: skbs on their way to the file. Its producer_lock nests inside the netdev
  *	queue's lock, and inside its consumer_lock while it is resized.
@@ -41,6 +42,7 @@ struct rh_tap_queue {
 	bool disabled;
 	bool filtered;
 	bool layer3;
+	bool segments;
 	struct list_head entry;
 	struct ptr_ring ring;
 	struct socket_wq wq;

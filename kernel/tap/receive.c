@@ -102,7 +102,8 @@ static void receive_list(struct list_head *skbs)
 		netif_receive_skb_list(skbs);
 }
 
-static void receive_joined(struct rh_tap_slot *slot, struct list_head *skbs, unsigned int count)
+static void receive_joined(struct rh_tap_slot *slot, struct list_head *skbs, unsigned int count,
+			   bool segments)
 {
 	struct sk_buff *skb, *next;
 
@@ -113,12 +114,16 @@ static void receive_joined(struct rh_tap_slot *slot, struct list_head *skbs, uns
 	}
 	list_for_each_entry_safe(skb, next, skbs, list) {
 		skb_list_del_init(skb);
-		napi_gro_receive(&slot->napi, skb);
+		if (unlikely(segments))
+			rh_tap_segments_receive(&slot->napi, skb);
+		else
+			napi_gro_receive(&slot->napi, skb);
 	}
 	napi_complete_done(&slot->napi, count);
 }
 
-static void receive_packets(struct rh_tap *tap, unsigned int index, struct list_head *skbs)
+static void receive_packets(struct rh_tap *tap, unsigned int index, struct list_head *skbs,
+			    bool segments)
 {
 	unsigned int count;
 	LIST_HEAD(joinable);
@@ -127,7 +132,7 @@ static void receive_packets(struct rh_tap *tap, unsigned int index, struct list_
 		rh_tap_xdp_run(tap, index, skbs);
 	count = prepare(tap, index, skbs, &joinable);
 	if (count > 1 || (count && READ_ONCE(tap->flags) & IFF_NAPI))
-		receive_joined(&tap->slots[index], &joinable, count);
+		receive_joined(&tap->slots[index], &joinable, count, segments);
 	else
 		receive_list(&joinable);
 	receive_list(skbs);
@@ -162,7 +167,7 @@ int rh_tap_receive(struct rh_tap_queue *queue, struct list_head *skbs)
 	index = READ_ONCE(queue->index);
 	error = cannot_receive(queue, tap);
 	if (likely(!error))
-		receive_packets(tap, index, skbs);
+		receive_packets(tap, index, skbs, READ_ONCE(queue->segments));
 	else
 		drop_packets(tap ? &tap->slots[index] : NULL, skbs);
 	local_bh_enable();

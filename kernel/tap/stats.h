@@ -26,6 +26,7 @@
 	S(REJECT_HEADER, reject_header)		/* shorter than what goes before it */ \
 	S(REJECT_SHORT, reject_short)		/* shorter than an Ethernet header, or empty */ \
 	S(REJECT_LONG, reject_long)		/* longer than any packet can be */ \
+	S(REJECT_SEGMENTS, reject_segments)	/* too many or too long for fragments */ \
 	S(REJECT_HDR_LEN, reject_hdr_len)	/* hdr_len beyond the frame */ \
 	S(REJECT_VERSION, reject_version)	/* neither IPv4 nor IPv6, nor said what else */ \
 	S(REJECT_CSUM, reject_csum)		/* checksum outside the frame or its headers */ \

@@ -28,7 +28,8 @@
 /* What TUNGETFEATURES answers: all that works, and nothing else. */
 #define RH_TAP_FEATURES (IFF_TUN | IFF_TAP | RH_TAP_FLAGS | IFF_NO_CARRIER)
 /* The part of it that an interface remembers, as of its last TUNSETIFF. */
-#define RH_TAP_FLAGS (IFF_NO_PI | IFF_ONE_QUEUE | IFF_VNET_HDR | IFF_MULTI_QUEUE | IFF_NAPI)
+#define RH_TAP_FLAGS (IFF_NO_PI | IFF_ONE_QUEUE | IFF_VNET_HDR | IFF_MULTI_QUEUE | IFF_NAPI | \
+		      IFF_NAPI_FRAGS)
 
 /* Largest vnet header TUNSETVNETHDRSZ takes; the largest one defined has 24 bytes. */
 #define RH_TAP_HEADER_MAX 128
@@ -178,6 +179,11 @@ void rh_tap_receive_exit(struct rh_tap *tap);
 void rh_tap_receive_start(struct rh_tap *tap);
 void rh_tap_receive_stop(struct rh_tap *tap);
 int rh_tap_receive(struct rh_tap_queue *queue, struct list_head *skbs);
+
+/* ---- segments.c ---- */
+
+struct sk_buff *rh_tap_segments_copy(struct rh_tap_queue *queue, struct iov_iter *from);
+void rh_tap_segments_receive(struct napi_struct *napi, struct sk_buff *skb);
 
 /* ---- port.c ---- */
 

@@ -114,7 +114,7 @@ TEST_F(interface, every_flag_of_getfeatures_works_and_no_other)
 
 	ASSERT_EQ(0, ioctl(self->fd, TUNGETFEATURES, &features));
 	EXPECT_EQ(IFF_TUN | IFF_TAP | IFF_NO_PI | IFF_ONE_QUEUE | IFF_VNET_HDR | IFF_MULTI_QUEUE |
-		  IFF_NO_CARRIER | IFF_NAPI, features);
+		  IFF_NO_CARRIER | IFF_NAPI | IFF_NAPI_FRAGS, features);
 	EXPECT_EQ(0, attach(self, "x", features & ~IFF_TUN));
 }
 

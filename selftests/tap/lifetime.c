@@ -154,13 +154,25 @@ static void *write_withheld(void *data)
 	return (void *)(intptr_t)tap_write(writer->fd, writer->memory, FRAME);
 }
 
+/* The memory comes; returns what the write returned. */
+static int release_writer(struct stuck_writer *writer, pthread_t thread, int uffd)
+{
+	struct uffdio_zeropage page = {
+		.range = { .start = (uintptr_t)writer->memory, .len = 4096 },
+	};
+	void *result;
+
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &page));
+	pthread_join(thread, &result);
+	close(uffd);
+	return (intptr_t)result;
+}
+
 /* Whoever holds the file must not be able to hold up the administrator. */
 TEST_F(lifetime, writer_whose_memory_never_comes_does_not_hold_up_deletion)
 {
 	struct stuck_writer writer = { .fd = self->fd };
-	struct uffdio_zeropage page = { 0 };
 	pthread_t thread;
-	void *result;
 	int uffd;
 
 	writer.memory = withheld_memory(&uffd);
@@ -169,13 +181,28 @@ TEST_F(lifetime, writer_whose_memory_never_comes_does_not_hold_up_deletion)
 	ASSERT_EQ(0, pthread_create(&thread, NULL, write_withheld, &writer));
 	usleep(200000);
 	ASSERT_TRUE(run("timeout 8 ip link del %s", self->name));
+	EXPECT_EQ(-EBADFD, release_writer(&writer, thread, uffd));
+}
 
-	page.range.start = (uintptr_t)writer.memory;
-	page.range.len = 4096;
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &page));
-	pthread_join(thread, &result);
-	EXPECT_EQ(-EBADFD, (intptr_t)result);
-	close(uffd);
+/* What was checked as a frame must not be taken for a packet without Ethernet header. */
+TEST_F(lifetime, packet_for_an_interface_of_the_other_mode_is_dropped)
+{
+	struct stuck_writer writer = { .fd = self->fd };
+	char name[IFNAMSIZ] = "other";
+	pthread_t thread;
+	int uffd;
+
+	writer.memory = withheld_memory(&uffd);
+	if (!writer.memory)
+		SKIP(return, "no userfaultfd");
+	ASSERT_EQ(0, pthread_create(&thread, NULL, write_withheld, &writer));
+	usleep(200000);
+	delete_interface(self->name);
+	ASSERT_EQ(0, tap_attach(self->fd, name, IFF_TUN | IFF_NO_PI));
+	net_set_up(name);
+	EXPECT_EQ(FRAME, release_writer(&writer, thread, uffd));
+	EXPECT_EQ(1, tap_counter(name, "rx_dropped"));
+	EXPECT_EQ(0, tap_counter(name, "rx_packets"));
 }
 
 /* ---- under load ---- */
