@@ -174,10 +174,15 @@ TEST_F(packets, shorter_than_an_ethernet_header_are_refused)
 	EXPECT_EQ(-ETIMEDOUT, host_read(self->host, self->received, FRAME, 0));
 }
 
+/*
+ * The stack keeps some packets in a cache, which remembers them after they were taken from it, so
+ * that kmemleak finds none missing. It finds some of many.
+ */
 TEST_F(packets, in_missing_memory_are_a_fault)
 {
 	fill(self, FRAME);
-	EXPECT_EQ(-EFAULT, tap_write(self->fd, NULL, self->header + FRAME));
+	for (unsigned int i = 0; i < 200; i++)
+		ASSERT_EQ(-EFAULT, tap_write(self->fd, NULL, self->header + FRAME));
 	send_from_host(self, FRAME);
 	EXPECT_EQ(-EFAULT, tap_read(self->fd, NULL, self->header + FRAME, TAP_PATIENCE));
 	/* And nothing is stuck after that. */
