@@ -15,6 +15,7 @@
 
 #include "header.h"
 #include "tap.h"
+#include "wire.h"
 
 /* The largest IP packet, and one behind an Ethernet header and two VLAN tags. */
 #define PACKET_MAX 65535
@@ -93,9 +94,9 @@ static struct sk_buff *alloc_packet(struct sock *sk, size_t linear, size_t lengt
 }
 
 /* Cut from a page that packets share, which is cheaper than an object of the slab's each. */
-static struct sk_buff *alloc_linear(size_t length)
+static struct sk_buff *alloc_linear(size_t length, size_t headroom, size_t tailroom)
 {
-	unsigned int size = SKB_DATA_ALIGN(RH_TAP_HEADROOM + length) +
+	unsigned int size = SKB_DATA_ALIGN(headroom + length + tailroom) +
 			    SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
 	struct sk_buff *skb = NULL;
 	void *data;
@@ -110,7 +111,7 @@ static struct sk_buff *alloc_linear(size_t length)
 	local_bh_enable();
 	if (!skb)
 		return ERR_PTR(-ENOMEM);
-	skb_reserve(skb, RH_TAP_HEADROOM);
+	skb_reserve(skb, headroom);
 	skb_put(skb, length);
 	return skb;
 }
@@ -128,9 +129,13 @@ static struct sk_buff *copy_linear(struct rh_tap_header *header, struct iov_iter
 				   const struct rh_tap_format *format)
 {
 	size_t length = iov_iter_count(from);
-	struct sk_buff *skb = alloc_linear(length);
+	struct sk_buff *skb;
 	struct page *page;
 
+	if (format->program && length <= RH_TAP_WIRE_LINEAR_MAX)
+		skb = alloc_linear(length, RH_TAP_WIRE_HEADROOM, RH_TAP_WIRE_TAILROOM);
+	else
+		skb = alloc_linear(length, RH_TAP_HEADROOM, 0);
 	if (IS_ERR(skb))
 		return skb;
 	/* As pages: there is no doubt what these bytes are part of, so no search for it. */

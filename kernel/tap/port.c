@@ -43,6 +43,7 @@ static struct sk_buff *port_build(struct rh_port *port, struct iov_iter *from, s
 		.header_len = header_len,
 		.little_endian = little_endian,
 		.layer3 = READ_ONCE(queue->layer3),
+		.program = rh_tap_queue_has_program(queue),
 	};
 
 	return rh_tap_packet_build(queue, from, &format, NULL, true);

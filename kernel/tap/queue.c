@@ -260,6 +260,19 @@ void rh_tap_queue_count(struct rh_tap_queue *queue, enum rh_tap_stat stat)
 	rcu_read_unlock();
 }
 
+/* Whether an XDP program will see what is written; a moment later it may be otherwise. */
+bool rh_tap_queue_has_program(const struct rh_tap_queue *queue)
+{
+	const struct rh_tap *tap;
+	bool has;
+
+	rcu_read_lock();
+	tap = rcu_dereference(queue->tap);
+	has = tap && rcu_access_pointer(tap->program);
+	rcu_read_unlock();
+	return has;
+}
+
 /* Returns false when there is no interface; *format then is that of bare frames. */
 bool rh_tap_queue_get_format(struct rh_tap_queue *queue, struct rh_tap_format *format)
 {
@@ -273,6 +286,7 @@ bool rh_tap_queue_get_format(struct rh_tap_queue *queue, struct rh_tap_format *f
 		flags = READ_ONCE(tap->flags);
 		format->layer3 = flags & IFF_TUN;
 		format->segments = READ_ONCE(queue->segments);
+		format->program = rcu_access_pointer(tap->program);
 		if (!(flags & IFF_NO_PI))
 			format->info_len = sizeof(struct tun_pi);
 		if (flags & IFF_VNET_HDR)

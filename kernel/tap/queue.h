@@ -73,6 +73,7 @@ static inline int rh_tap_queue_refuse(struct rh_tap_queue *queue, enum rh_tap_st
 	return -EINVAL;
 }
 
+bool rh_tap_queue_has_program(const struct rh_tap_queue *queue);
 bool rh_tap_queue_get_format(struct rh_tap_queue *queue, struct rh_tap_format *format);
 
 #endif /* RH_TAP_QUEUE_H */

@@ -17,9 +17,6 @@
 
 /* Most packets to cut one into: a writer's segments of one byte would cost us too much. */
 #define SEGMENTS_MAX 512
-/* Space for what a program puts before a packet or after it. */
-#define HEADROOM (XDP_PACKET_HEADROOM + NET_IP_ALIGN)
-#define TAILROOM 128
 /* As long as this, whatever a program adds, a frame's length fits the 16 bits it has in XDP. */
 #define BUFFER_MAX SZ_64K
 
@@ -56,7 +53,7 @@ struct sk_buff *rh_tap_wire_segment(struct sk_buff *skb, struct net_device *dev)
 /* An empty packet with room for @length bytes. */
 static struct sk_buff *alloc_flat(unsigned int length)
 {
-	unsigned int size = SKB_DATA_ALIGN(HEADROOM + length + TAILROOM) +
+	unsigned int size = SKB_DATA_ALIGN(RH_TAP_WIRE_HEADROOM + length + RH_TAP_WIRE_TAILROOM) +
 			    SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
 	struct sk_buff *skb = NULL;
 	void *data;
@@ -75,10 +72,11 @@ static struct sk_buff *alloc_flat(unsigned int length)
 	if (data && !skb)
 		skb_free_frag(data);
 	if (skb)
-		skb_reserve(skb, HEADROOM);
+		skb_reserve(skb, RH_TAP_WIRE_HEADROOM);
 	return skb;
 }
 
+/* As rh_tap_packet_build() makes most packets of an interface that has a program. */
 static bool is_flat(const struct sk_buff *skb)
 {
 	return !skb_is_nonlinear(skb) && skb->head_frag && !skb_cloned(skb) && !skb_shared(skb) &&
