@@ -5,7 +5,8 @@
 # mounted over the ones it opens. When vhost refuses to start, QEMU falls back to its
 # own device without a word, so that packets flow proves nothing: our counters must
 # rise while they do. Then the guest is stopped and continued, and still has a network.
-# PACKED=on does the same with packed rings.
+# PACKED=on does the same with packed rings, QUEUES=2 with two queue pairs, VHOST=off with
+# QEMU's own device, which reads and writes the tap's file.
 set -uo pipefail
 . "$(dirname "$0")/../lib/cover.sh"
 . "$(dirname "$0")/../lib/guest-kernel.sh"
@@ -16,10 +17,12 @@ GUEST=10.98.0.2
 MODULES="virtio_pci virtio_net"
 MIB=2
 PACKED=${PACKED:-off}
+QUEUES=${QUEUES:-1}
+VHOST=${VHOST:-on}
 # Seconds; generous, because both machines may be emulated.
 BOOT_PATIENCE=240
 COMMAND_PATIENCE=90
-TESTS=7
+TESTS=8
 
 number=0
 qemu=
@@ -104,13 +107,18 @@ make_initrd() {
 
 # The pipes are opened for both directions so that neither open waits for QEMU.
 start_guest() {
+	local netdev="tap,id=net,ifname=$TAP,script=no,downscript=no,vhost=$VHOST"
+	local device="virtio-net-pci,netdev=net,packed=$PACKED"
+
+	if ((QUEUES > 1)); then
+		netdev+=",queues=$QUEUES" device+=",mq=on,vectors=$((2 * QUEUES + 2))"
+	fi
 	mkfifo "$work"/{serial,monitor}.{in,out}
 	exec {to_guest}<> "$work/serial.in" {from_guest}<> "$work/serial.out"
 	exec {to_monitor}<> "$work/monitor.in"
-	qemu-system-x86_64 -accel kvm -accel tcg -cpu max -m 256 -nodefaults -display none \
+	qemu-system-x86_64 -accel kvm -accel tcg -cpu max -smp "$QUEUES" -m 256 -nodefaults -display none \
 		-kernel "$GUEST_KERNEL" -initrd "$work/initrd" -append "console=ttyS0 quiet panic=-1" \
-		-netdev "tap,id=net,ifname=$TAP,script=no,downscript=no,vhost=on" \
-		-device "virtio-net-pci,netdev=net,packed=$PACKED" -no-reboot \
+		-netdev "$netdev" -device "$device" -no-reboot \
 		-serial "pipe:$work/serial" -monitor "pipe:$work/monitor" 2>&1 | sed 's/^/# qemu: /' &
 	wait_for 10 tap_exists && qemu=$(pgrep -n -f "ifname=$TAP,")
 }
@@ -150,6 +158,7 @@ start_host() {
 	ip addr add "$HOST/24" dev "$TAP" && ip link set "$TAP" up || return
 	dd if=/dev/urandom of="$work/www/data" bs=1M count=$MIB status=none
 	sum=$(md5sum < "$work/www/data")
+	echo short > "$work/www/short"
 	busybox httpd -f -p "$HOST:80" -h "$work/www" &
 	pids+=($!)
 	# An input that stays silent and open: at its end the other side would hang up.
@@ -181,10 +190,25 @@ upload_is_whole() {
 		[[ $(md5sum < "$work/upload") == "$sum" ]]
 }
 
-# One of our counters, of whichever of QEMU's descriptors is our device.
+# each COUNTER: one of our counters, of each queue pair. QEMU has one device of ours for each
+# pair, and without vhost the tap's own counters are all there is.
+each() {
+	local descriptor
+
+	if [[ $VHOST == off ]]; then
+		ethtool -S "$TAP" | awk -v name="_${tap_names[$1]}:" '$1 ~ name "$" { print $2 }'
+		return
+	fi
+	for descriptor in /proc/"$qemu"/fdinfo/*; do
+		awk -v name="$1:" '$1 == name { print $2 }' "$descriptor" 2> /dev/null
+	done
+}
+
+declare -A tap_names=([queue0.bytes_written]=tx_bytes [queue1.bytes_read]=rx_bytes
+	[queue0.chains]=tx_packets [queue0.breaks]=tx_dropped [queue1.breaks]=rx_dropped)
+
 counter() {
-	cat /proc/"$qemu"/fdinfo/* 2> /dev/null |
-		awk -v name="$1:" '$1 == name { value = $2 } END { print value + 0 }'
+	each "$1" | awk '{ sum += $1 } END { print sum + 0 }'
 }
 
 # Everything the two transfers moved went through our rings.
@@ -196,6 +220,16 @@ counters_show_both_transfers() {
 	echo "# our counters: $rx bytes to the guest, $tx bytes from it"
 	((rx > MIB << 20 && tx > MIB << 20)) &&
 		(($(counter queue0.breaks) == 0 && $(counter queue1.breaks) == 0))
+}
+
+# The stack spreads connections over the queues by their ports.
+every_queue_pair_is_used() {
+	local i
+
+	for ((i = 0; i < 8 * (QUEUES - 1); i++)); do
+		guest_runs "wget -q -O /dev/null http://$HOST/short" || return
+	done
+	(($(each queue0.bytes_written | awk '$1 > 0' | wc -l) == QUEUES))
 }
 
 goes_on_after_a_stop() {
@@ -229,5 +263,6 @@ expect ring_format_is_the_one_asked_for ring_format_is_the_one_asked_for
 expect download_is_whole download_is_whole
 expect upload_is_whole upload_is_whole
 expect counters_show_both_transfers counters_show_both_transfers
+expect every_queue_pair_is_used every_queue_pair_is_used
 expect goes_on_after_a_stop goes_on_after_a_stop
 expect nothing_is_left nothing_is_left
