@@ -9,6 +9,7 @@
 #include <linux/err.h>
 #include <linux/eventfd.h>
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/uio.h>
 #include <linux/version.h>
 #include <linux/vhost.h>
@@ -121,6 +122,19 @@ static inline void vhost_task_stop(struct vhost_task *task) { }
  * header, and asks its device for the network namespace; as of 7.3, not in 6.12.
  */
 #define RH_COMPAT_VNET_HEADER_DISSECTS (LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0))
+
+/* Prepare a timer; its function is named in the same call since 6.13. */
+static inline void rh_compat_hrtimer_setup(struct hrtimer *timer,
+					   enum hrtimer_restart (*expire)(struct hrtimer *),
+					   clockid_t clock, enum hrtimer_mode mode)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+	hrtimer_setup(timer, expire, clock, mode);
+#else
+	hrtimer_init(timer, clock, mode);
+	timer->function = expire;
+#endif
+}
 
 /* Room for a file's owner, who gets its SIGIO, is allocated on demand; since 6.12. */
 static inline int rh_compat_allocate_file_owner(struct file *file)

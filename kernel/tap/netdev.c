@@ -259,6 +259,7 @@ static void setup_common(struct net_device *dev)
 	dev->ethtool_ops = &rh_tap_ethtool_ops;
 	dev->needs_free_netdev = true;
 	dev->tx_queue_len = TUN_READQ_SIZE;
+	dev->gro_flush_timeout = RH_TAP_GRO_TIMEOUT;
 	dev->hw_features = NETIF_F_SG | NETIF_F_FRAGLIST | OFFLOAD_FEATURES;
 	dev->features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA;
 	dev->vlan_features = dev->features | OFFLOAD_FEATURES;

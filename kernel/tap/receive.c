@@ -2,15 +2,9 @@
 /*
  * Host receive, stage (3): packets from a file into the host's stack.
  *
- *	one packet (write)     -> netif_receive_skb()
- *	a batch (port inject)  -> IP packets: the slot's NAPI, which joins those of a flow
- *	                          (GRO), all at once handed to the stack before we return
- *	                       -> others: netif_receive_skb_list()
- *
- * The NAPI instance is used in place, as a driver's poll function would use it: no packet
- * waits for a softirq or a timer. A single packet has nothing to be joined with, so it takes
- * the short way, unless the interface has IFF_NAPI: then an administrator can let packets
- * wait for more (gro_flush_timeout).
+ *	one packet (write), or a batch (port inject)
+ *		IP packets  -> those of a stream are joined: gro.c
+ *		others      -> netif_receive_skb(), netif_receive_skb_list()
  *
  * rh_tap_receive() runs in process context, the rest under RTNL. Entry points: the functions
  * of the receive.c section in tap.h.
@@ -88,54 +82,32 @@ static unsigned int prepare(struct rh_tap *tap, unsigned int index, struct list_
 	return count;
 }
 
-static void receive_one(struct sk_buff *skb)
+static struct sk_buff *take_first(struct list_head *skbs)
 {
+	struct sk_buff *skb = list_first_entry(skbs, struct sk_buff, list);
+
 	skb_list_del_init(skb);
-	netif_receive_skb(skb);
-}
-
-static void receive_list(struct list_head *skbs)
-{
-	if (list_is_singular(skbs))
-		receive_one(list_first_entry(skbs, struct sk_buff, list));
-	else if (!list_empty(skbs))
-		netif_receive_skb_list(skbs);
-}
-
-static void receive_joined(struct rh_tap_slot *slot, struct list_head *skbs, unsigned int count,
-			   bool segments)
-{
-	struct sk_buff *skb, *next;
-
-	/* Another writer of this queue has it, or the interface goes down: unjoined, then. */
-	if (!napi_schedule_prep(&slot->napi)) {
-		receive_list(skbs);
-		return;
-	}
-	list_for_each_entry_safe(skb, next, skbs, list) {
-		skb_list_del_init(skb);
-		if (unlikely(segments))
-			rh_tap_segments_receive(&slot->napi, skb);
-		else
-			napi_gro_receive(&slot->napi, skb);
-	}
-	napi_complete_done(&slot->napi, count);
+	return skb;
 }
 
 static void receive_packets(struct rh_tap *tap, unsigned int index, struct list_head *skbs,
 			    bool segments)
 {
+	struct rh_tap_gro *gro = &tap->slots[index].gro;
 	unsigned int count;
 	LIST_HEAD(joinable);
 
 	if (rcu_access_pointer(tap->program))
 		rh_tap_xdp_run(tap, index, skbs);
 	count = prepare(tap, index, skbs, &joinable);
-	if (count > 1 || (count && READ_ONCE(tap->flags) & IFF_NAPI))
-		receive_joined(&tap->slots[index], &joinable, count, segments);
-	else
-		receive_list(&joinable);
-	receive_list(skbs);
+	if (count == 1 && !segments)
+		rh_tap_gro_receive(gro, take_first(&joinable));
+	else if (count)
+		rh_tap_gro_receive_batch(gro, &joinable, segments);
+	if (list_is_singular(skbs))
+		netif_receive_skb(take_first(skbs));
+	else if (!list_empty(skbs))
+		netif_receive_skb_list(skbs);
 }
 
 static int cannot_receive(const struct rh_tap_queue *queue, const struct rh_tap *tap)
@@ -174,21 +146,13 @@ int rh_tap_receive(struct rh_tap_queue *queue, struct list_head *skbs)
 	return error;
 }
 
-/* Packets never wait for this; it runs when a timer the administrator asked for expires. */
-static int poll_nothing(struct napi_struct *napi, int budget)
-{
-	napi_complete_done(napi, 0);
-	return 0;
-}
-
 /* The interface is made. */
 void rh_tap_receive_init(struct rh_tap *tap)
 {
 	unsigned int i;
 
-	/* As for transmit: there is nothing to poll for, so it is not to be found by busy pollers. */
 	for (i = 0; i < tap->slot_count; i++)
-		netif_napi_add_tx(tap->dev, &tap->slots[i].napi, poll_nothing);
+		rh_tap_gro_init(&tap->slots[i].gro, tap->dev);
 }
 
 /* The interface goes, and has no queues any more; packets that wait are freed. */
@@ -198,7 +162,7 @@ void rh_tap_receive_exit(struct rh_tap *tap)
 
 	ASSERT_RTNL();
 	for (i = 0; i < tap->slot_count; i++)
-		__netif_napi_del(&tap->slots[i].napi);
+		rh_tap_gro_exit(&tap->slots[i].gro);
 	/* One grace period for all of them. */
 	synchronize_net();
 }
@@ -210,15 +174,15 @@ void rh_tap_receive_start(struct rh_tap *tap)
 
 	ASSERT_RTNL();
 	for (i = 0; i < tap->slot_count; i++)
-		napi_enable(&tap->slots[i].napi);
+		rh_tap_gro_start(&tap->slots[i].gro);
 }
 
-/* The interface goes down: afterwards nobody uses the NAPI instances. */
+/* The interface goes down: afterwards no packets wait. */
 void rh_tap_receive_stop(struct rh_tap *tap)
 {
 	unsigned int i;
 
 	ASSERT_RTNL();
 	for (i = 0; i < tap->slot_count; i++)
-		napi_disable(&tap->slots[i].napi);
+		rh_tap_gro_stop(&tap->slots[i].gro);
 }

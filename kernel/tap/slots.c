@@ -59,6 +59,9 @@ static int settle(struct rh_tap *tap)
 	 */
 	if (netif_running(tap->dev) && tap->queue_count)
 		netif_tx_wake_all_queues(tap->dev);
+	/* Packets written to the slot that was left, if one was, wait for no others. */
+	if (tap->queue_count < tap->slot_count)
+		rh_tap_gro_flush(&tap->slots[tap->queue_count].gro);
 	return error;
 }
 

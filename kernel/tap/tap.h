@@ -18,6 +18,7 @@
 
 #include "../core/core.h"
 #include "filter.h"
+#include "gro.h"
 #include "packet.h"
 #include "queue.h"
 #include "stats.h"
@@ -57,12 +58,12 @@ struct rh_tap_file {
 /**
  * struct rh_tap_slot - the interface's end of a queue; outlives the files
  * @queue: the queue in it or NULL; written under RTNL, read under RCU
- * @napi: joins received packets (GRO); enabled while the interface is up
+ * @gro: joins received packets
  * @stats: counters by enum rh_tap_stat
  */
 struct rh_tap_slot {
 	struct rh_tap_queue __rcu *queue;
-	struct napi_struct napi;
+	struct rh_tap_gro gro;
 	atomic64_t stats[RH_TAP_STAT_COUNT];
 };
 

@@ -2,7 +2,7 @@
 /*
  * Segments of a TCP stream that come in one batch reach the host's stack as one large packet,
  * because the stack's cost is by packet. What must not happen: that they change, that others
- * are joined, that they change places, or that any waits for more to come.
+ * are joined, that they change places, or that any of a batch waits for more to come.
  */
 #include <arpa/inet.h>
 
@@ -148,53 +148,6 @@ TEST_F(gro, it_can_be_turned_off)
 	driver_kick(&self->driver.queues[NET_TX]);
 	for (unsigned int i = 0; i < SEGMENTS; i++)
 		EXPECT_EQ(PAYLOAD, receive_payload(self, 1000, i));
-}
-
-/* Write the segments one by one to a tap: each arrives as it is. */
-static void expect_unjoined(FIXTURE_DATA(gro) *self, unsigned int flags)
-{
-	char name[IFNAMSIZ];
-	int fd = tap_create(name, IFF_VNET_HDR | flags);
-
-	net_set_up(name);
-	close(self->host);
-	self->host = open_host(name);
-	for (unsigned int i = 0; i < SEGMENTS; i++) {
-		build_segment(&self->frame, 1000, i);
-		ASSERT_EQ((int)frame_written(&self->frame),
-			  tap_write(fd, &self->frame, frame_written(&self->frame)));
-	}
-	for (unsigned int i = 0; i < SEGMENTS; i++)
-		EXPECT_EQ(PAYLOAD, receive_payload(self, 1000, i));
-	close(fd);
-}
-
-TEST_F(gro, written_segments_do_not_wait_for_each_other)
-{
-	expect_unjoined(self, 0);
-}
-
-TEST_F(gro, written_segments_do_not_wait_with_napi_either)
-{
-	expect_unjoined(self, IFF_NAPI);
-}
-
-/* The NAPI instance holds packets that wait; the interface must not go without them. */
-TEST_F(gro, interface_goes_down_and_away_with_segments_waiting)
-{
-	char name[IFNAMSIZ];
-	int fd = tap_create(name, IFF_VNET_HDR | IFF_NAPI);
-
-	net_set_up(name);
-	ASSERT_TRUE(run("mount -t sysfs sysfs /sys && echo 2000000000 > "
-			"/sys/class/net/%s/gro_flush_timeout; s=$?; umount /sys; exit $s", name));
-	for (unsigned int i = 0; i < SEGMENTS; i++) {
-		build_segment(&self->frame, 1000, i);
-		ASSERT_LT(0, tap_write(fd, &self->frame, frame_written(&self->frame)));
-	}
-	ASSERT_TRUE(run("ip link set %s down && ip link set %s up && ip link del %s",
-			name, name, name));
-	close(fd);
 }
 
 TEST_HARNESS_MAIN

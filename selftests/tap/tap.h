@@ -10,11 +10,13 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -139,6 +141,11 @@ static inline bool tap_has_carrier(const char *name)
 	return value.data;
 }
 
+static inline void tap_drop_when_full(const char *name, bool drop)
+{
+	ethtool(name, &(struct ethtool_value){ .cmd = ETHTOOL_SPFLAGS, .data = drop });
+}
+
 /* A counter of queue 0 as `ethtool -S` shows it. */
 static inline uint64_t tap_counter(const char *name, const char *counter)
 {
@@ -159,6 +166,28 @@ static inline uint64_t tap_counter(const char *name, const char *counter)
 	TEST_LOG("no counter %s", wanted);
 	ASSERT_TRUE(false);
 	return 0;
+}
+
+/* Show the test its own namespace's interfaces in /sys. */
+static inline void tap_mount_sysfs(void)
+{
+	ASSERT_EQ(0, unshare(CLONE_NEWNS));
+	ASSERT_EQ(0, mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	ASSERT_EQ(0, mount("sysfs", "/sys", "sysfs", 0, NULL));
+}
+
+/* Write to an attribute of the interface in /sys. */
+static inline void tap_set_attribute(const char *name, const char *attribute,
+				     unsigned long long value)
+{
+	char path[200];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/%s", name, attribute);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_LT(0, dprintf(fd, "%llu", value));
+	close(fd);
 }
 
 /* Read one packet, waiting for it; returns its length or -errno. */
