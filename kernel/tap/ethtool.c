@@ -8,6 +8,9 @@
 
 #include "tap.h"
 
+/* The only private flag: bit of its name in get_strings(). */
+#define FLAG_DROP_WHEN_FULL BIT(0)
+
 #define STAT_NAME(id, name) [RH_TAP_STAT_##id] = #name,
 static const char *const stat_names[RH_TAP_STAT_COUNT] = {
 	RH_TAP_STATS(STAT_NAME)
@@ -26,22 +29,34 @@ static int get_sset_count(struct net_device *dev, int set)
 {
 	const struct rh_tap *tap = netdev_priv(dev);
 
-	return set == ETH_SS_STATS ? tap->slots_used * RH_TAP_STAT_COUNT : -EOPNOTSUPP;
+	switch (set) {
+	case ETH_SS_STATS:
+		return tap->slots_used * RH_TAP_STAT_COUNT;
+	case ETH_SS_PRIV_FLAGS:
+		return 1;
+	default:
+		return -EOPNOTSUPP;
+	}
 }
 
-static void get_strings(struct net_device *dev, u32 set, u8 *strings)
+static void get_stat_strings(const struct rh_tap *tap, u8 *strings)
 {
-	const struct rh_tap *tap = netdev_priv(dev);
 	unsigned int queue, stat;
 
-	if (set != ETH_SS_STATS)
-		return;
 	for (queue = 0; queue < tap->slots_used; queue++) {
 		for (stat = 0; stat < RH_TAP_STAT_COUNT; stat++) {
 			snprintf(strings, ETH_GSTRING_LEN, "queue%u_%s", queue, stat_names[stat]);
 			strings += ETH_GSTRING_LEN;
 		}
 	}
+}
+
+static void get_strings(struct net_device *dev, u32 set, u8 *strings)
+{
+	if (set == ETH_SS_STATS)
+		get_stat_strings(netdev_priv(dev), strings);
+	else if (set == ETH_SS_PRIV_FLAGS)
+		strscpy((char *)strings, "drop-when-full", ETH_GSTRING_LEN);
 }
 
 static void get_stats(struct net_device *dev, struct ethtool_stats *request, u64 *values)
@@ -76,6 +91,27 @@ static void set_msglevel(struct net_device *dev, u32 value)
 	tap->debug = value;
 }
 
+static u32 get_private_flags(struct net_device *dev)
+{
+	const struct rh_tap *tap = netdev_priv(dev);
+
+	return tap->drop_when_full ? FLAG_DROP_WHEN_FULL : 0;
+}
+
+static int set_private_flags(struct net_device *dev, u32 flags)
+{
+	struct rh_tap *tap = netdev_priv(dev);
+
+	WRITE_ONCE(tap->drop_when_full, flags & FLAG_DROP_WHEN_FULL);
+	if (!tap->drop_when_full)
+		return 0;
+	/* Nobody stops a queue from then on; those that are stopped go on. */
+	synchronize_net();
+	if (netif_running(dev))
+		netif_tx_wake_all_queues(dev);
+	return 0;
+}
+
 static int get_coalesce(struct net_device *dev, struct ethtool_coalesce *coalesce,
 			struct kernel_ethtool_coalesce *more, struct netlink_ext_ack *extack)
 {
@@ -85,7 +121,7 @@ static int get_coalesce(struct net_device *dev, struct ethtool_coalesce *coalesc
 	return 0;
 }
 
-/* Bounds how many packets wait for others, as in tun; here none does, so it is only kept. */
+/* Bounds how many packets wait for others, as in tun; here time bounds that, so it is only kept. */
 static int set_coalesce(struct net_device *dev, struct ethtool_coalesce *coalesce,
 			struct kernel_ethtool_coalesce *more, struct netlink_ext_ack *extack)
 {
@@ -133,6 +169,8 @@ const struct ethtool_ops rh_tap_ethtool_ops = {
 	.set_msglevel = set_msglevel,
 	.get_ts_info = ethtool_op_get_ts_info,
 	.get_channels = get_channels,
+	.get_priv_flags = get_private_flags,
+	.set_priv_flags = set_private_flags,
 	.get_sset_count = get_sset_count,
 	.get_strings = get_strings,
 	.get_ethtool_stats = get_stats,

@@ -43,7 +43,7 @@ static bool run_program(const struct bpf_prog *prog, struct sk_buff *skb)
 }
 
 /**
- * rh_tap_filter_run() - ask whether a packet is wanted
+ * rh_tap_filter_run() - ask whether a packet is wanted, where a filter is active
  * @tap: the interface
  * @queue: the queue it is for
  * @skb: the packet, with its Ethernet header; may become shorter
@@ -84,11 +84,20 @@ int rh_tap_filter_steer(struct rh_tap *tap, struct sk_buff *skb)
 
 /* ---- changes ---- */
 
-static void replace_program(struct bpf_prog __rcu **place, struct bpf_prog *prog)
+/* One look tells the data path that there is nothing to ask. */
+static void note_active(struct rh_tap_filter *filter)
+{
+	WRITE_ONCE(filter->active, rcu_access_pointer(filter->addresses) ||
+		   rcu_access_pointer(filter->classic) || rcu_access_pointer(filter->extended));
+}
+
+static void replace_program(struct rh_tap_filter *filter, struct bpf_prog __rcu **place,
+			    struct bpf_prog *prog)
 {
 	struct bpf_prog *old = rtnl_dereference(*place);
 
 	rcu_assign_pointer(*place, prog);
+	note_active(filter);
 	if (old) {
 		synchronize_net();
 		/* Knows programs of both kinds. */
@@ -101,6 +110,7 @@ static void replace_addresses(struct rh_tap *tap, struct rh_tap_addresses *addre
 	struct rh_tap_addresses *old = rtnl_dereference(tap->filter.addresses);
 
 	rcu_assign_pointer(tap->filter.addresses, addresses);
+	note_active(&tap->filter);
 	if (old)
 		kfree_rcu(old, rcu);
 }
@@ -109,9 +119,9 @@ static void replace_addresses(struct rh_tap *tap, struct rh_tap_addresses *addre
 void rh_tap_filter_exit(struct rh_tap *tap)
 {
 	replace_addresses(tap, NULL);
-	replace_program(&tap->filter.classic, NULL);
-	replace_program(&tap->filter.extended, NULL);
-	replace_program(&tap->filter.steering, NULL);
+	replace_program(&tap->filter, &tap->filter.classic, NULL);
+	replace_program(&tap->filter, &tap->filter.extended, NULL);
+	replace_program(&tap->filter, &tap->filter.steering, NULL);
 }
 
 /* Returns NULL for a list that lets all pass: none, or more than the hash can tell apart. */
@@ -208,7 +218,7 @@ long rh_tap_filter_attach(struct rh_tap_file *file, void __user *user)
 	else if (tap->flags & IFF_TUN)
 		error = -EINVAL;
 	if (!error) {
-		replace_program(&tap->filter.classic, prog);
+		replace_program(&tap->filter, &tap->filter.classic, prog);
 		tap->filter.classic_source = source;
 		rh_tap_slots_set_filtered(tap);
 		prog = NULL;
@@ -231,7 +241,7 @@ int rh_tap_filter_detach(struct rh_tap_file *file, struct rh_tap *tap,
 {
 	if (tap->flags & IFF_TUN)
 		return -EINVAL;
-	replace_program(&tap->filter.classic, NULL);
+	replace_program(&tap->filter, &tap->filter.classic, NULL);
 	return 0;
 }
 
@@ -245,7 +255,7 @@ int rh_tap_filter_get(struct rh_tap_file *file, struct rh_tap *tap,
 	return 0;
 }
 
-static int set_extended(struct bpf_prog __rcu **place, int fd)
+static int set_extended(struct rh_tap_filter *filter, struct bpf_prog __rcu **place, int fd)
 {
 	struct bpf_prog *prog = NULL;
 
@@ -253,7 +263,7 @@ static int set_extended(struct bpf_prog __rcu **place, int fd)
 		prog = bpf_prog_get_type(fd, BPF_PROG_TYPE_SOCKET_FILTER);
 	if (IS_ERR(prog))
 		return PTR_ERR(prog);
-	replace_program(place, prog);
+	replace_program(filter, place, prog);
 	return 0;
 }
 
@@ -261,12 +271,12 @@ static int set_extended(struct bpf_prog __rcu **place, int fd)
 int rh_tap_filter_set_extended(struct rh_tap_file *file, struct rh_tap *tap,
 			       union rh_tap_argument *argument)
 {
-	return set_extended(&tap->filter.extended, argument->number);
+	return set_extended(&tap->filter, &tap->filter.extended, argument->number);
 }
 
 /* TUNSETSTEERINGEBPF: the same; its result, modulo the number of queues, is the queue. */
 int rh_tap_filter_set_steering(struct rh_tap_file *file, struct rh_tap *tap,
 			       union rh_tap_argument *argument)
 {
-	return set_extended(&tap->filter.steering, argument->number);
+	return set_extended(&tap->filter, &tap->filter.steering, argument->number);
 }

@@ -32,6 +32,7 @@ struct rh_tap_addresses {
 
 /**
  * struct rh_tap_filter - what is asked about a packet on its way to the files
+ * @active: there is one of the first three; written under RTNL, read anywhere
  * @addresses: TUNSETTXFILTER; NULL: all pass. Written under RTNL, read under RCU, as
  *	are the programs
  * @classic: TUNATTACHFILTER; says how much of a packet passes, of queues it is for
@@ -40,6 +41,7 @@ struct rh_tap_addresses {
  * @classic_source: as the caller of TUNATTACHFILTER named it; under RTNL
  */
 struct rh_tap_filter {
+	bool active;
 	struct rh_tap_addresses __rcu *addresses;
 	struct bpf_prog __rcu *classic;
 	struct bpf_prog __rcu *extended;

@@ -29,7 +29,8 @@ static netdev_tx_t netdev_xmit(struct sk_buff *skb, struct net_device *dev)
 
 	/* The stack's transmit section is one of RCU. */
 	queue = rcu_dereference_bh(slot->queue);
-	if (likely(queue && rh_tap_filter_run(tap, queue, skb))) {
+	if (likely(queue && (!READ_ONCE(tap->filter.active) ||
+			     rh_tap_filter_run(tap, queue, skb)))) {
 		result = rh_tap_queue_put(queue, slot, netdev_get_tx_queue(dev, index), skb);
 	} else {
 		rh_tap_slot_count(slot, queue ? RH_TAP_STAT_TX_FILTERED : RH_TAP_STAT_TX_DROPPED,

@@ -98,18 +98,20 @@ void rh_tap_queue_notify(struct rh_tap_queue *queue)
 	/* P1 is its barrier, too. */
 	if (waitqueue_active(&queue->wq.wait))
 		wake_up_interruptible_poll(&queue->wq.wait, EPOLLIN | EPOLLRDNORM);
-	kill_fasync(&queue->wq.fasync_list, SIGIO, POLL_IN);
+	if (READ_ONCE(queue->wq.fasync_list))
+		kill_fasync(&queue->wq.fasync_list, SIGIO, POLL_IN);
 }
 
 /*
- * The ring is full: stop the netdev queue. Returns false when room came up
- * meanwhile, and when stopping cannot work because nothing would hold packets.
+ * The ring is full: stop the netdev queue. Returns false when room came up meanwhile, when
+ * the administrator wants drops, and when nothing would hold packets while it is stopped.
  */
-static bool stop_if_full(struct rh_tap_queue *queue, struct rh_tap_slot *slot,
-			 struct netdev_queue *txq)
+static noinline bool stop(struct rh_tap_queue *queue, struct rh_tap_slot *slot,
+			  struct netdev_queue *txq)
 {
-	lockdep_assert_held(&queue->ring.producer_lock);
-	if (likely(!__ptr_ring_full(&queue->ring)) || !rcu_dereference_bh(txq->qdisc)->enqueue)
+	const struct rh_tap *tap = netdev_priv(txq->dev);
+
+	if (READ_ONCE(tap->drop_when_full) || !rcu_dereference_bh(txq->qdisc)->enqueue)
 		return false;
 	netif_tx_stop_queue(txq);
 	/* P2; pairs with smp_mb() in take. */
@@ -120,6 +122,13 @@ static bool stop_if_full(struct rh_tap_queue *queue, struct rh_tap_slot *slot,
 	}
 	rh_tap_slot_count(slot, RH_TAP_STAT_TX_STOPS, 1);
 	return true;
+}
+
+static bool stop_if_full(struct rh_tap_queue *queue, struct rh_tap_slot *slot,
+			 struct netdev_queue *txq)
+{
+	lockdep_assert_held(&queue->ring.producer_lock);
+	return unlikely(__ptr_ring_full(&queue->ring)) && stop(queue, slot, txq);
 }
 
 /* Cut what ties the packet to its sender: it may lie in the ring for long. */

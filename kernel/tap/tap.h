@@ -77,6 +77,8 @@ struct rh_tap_slot {
  * @debug: TUNSETDEBUG, kept for ethtool; under RTNL
  * @rx_frames: what ethtool was told to coalesce; under RTNL
  * @link: what ethtool tells of the link; under RTNL
+ * @drop_when_full: as tun, drop what finds its ring full instead of stopping the sender;
+ *	written under RTNL, read anywhere
  * @sndbuf: send buffer for each attached file, in bytes; under RTNL
  * @owner: who may attach; under RTNL
  * @group: who may attach; under RTNL
@@ -103,6 +105,7 @@ struct rh_tap {
 	u32 debug;
 	u32 rx_frames;
 	struct ethtool_link_ksettings link;
+	bool drop_when_full;
 	int sndbuf;
 	kuid_t owner;
 	kgid_t group;
