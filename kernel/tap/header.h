@@ -55,6 +55,13 @@ static inline void rh_tap_header_decode(struct rh_tap_header *header, bool le)
 	}
 }
 
+/* Whether it asks for nothing and claims nothing that is wrong, as most do. */
+static inline bool rh_tap_header_is_plain(const struct rh_tap_header *header, size_t length)
+{
+	return !header->needs_csum && header->raw.gso_type == VIRTIO_NET_HDR_GSO_NONE &&
+	       header->hdr_len <= length;
+}
+
 int rh_tap_header_apply(struct rh_tap_queue *queue, struct sk_buff *skb,
 			const struct rh_tap_header *header, const struct rh_tap_format *format);
 

@@ -233,7 +233,7 @@ static int check_packet(struct rh_tap_queue *queue, struct sk_buff *skb,
 		if (error)
 			return error;
 	}
-	if (!format->header_len)
+	if (!format->header_len || rh_tap_header_is_plain(header, skb->len))
 		return 0;
 	return rh_tap_header_apply(queue, skb, header, format);
 }
