@@ -143,9 +143,8 @@ void rh_tap_gro_receive(struct rh_tap_gro *gro, struct sk_buff *skb)
  * rh_tap_gro_receive_batch() - receive packets that came together
  * @gro: of their queue
  * @skbs: the packets, consumed, at their network headers
- * @segments: give them to the stack as rh_tap_segments_receive() does
  */
-void rh_tap_gro_receive_batch(struct rh_tap_gro *gro, struct list_head *skbs, bool segments)
+void rh_tap_gro_receive_batch(struct rh_tap_gro *gro, struct list_head *skbs)
 {
 	struct sk_buff *skb, *next;
 
@@ -155,12 +154,37 @@ void rh_tap_gro_receive_batch(struct rh_tap_gro *gro, struct list_head *skbs, bo
 	} else {
 		list_for_each_entry_safe(skb, next, skbs, list) {
 			skb_list_del_init(skb);
-			if (unlikely(segments))
-				rh_tap_segments_receive(&gro->napi, skb);
-			else
-				napi_gro_receive(&gro->napi, skb);
+			napi_gro_receive(&gro->napi, skb);
 		}
 		finish(gro);
+	}
+	spin_unlock(&gro->lock);
+}
+
+/**
+ * rh_tap_gro_receive_segments() - receive packets that lie in memory as segments (IFF_NAPI_FRAGS)
+ * @gro: of their queue
+ * @skbs: the packets, consumed, at their network headers
+ *
+ * They are there to test the joining, so all of them wait; that headers which are in no one
+ * piece are those of a stream would be hard to tell.
+ */
+void rh_tap_gro_receive_segments(struct rh_tap_gro *gro, struct list_head *skbs)
+{
+	struct sk_buff *skb, *next;
+
+	spin_lock(&gro->lock);
+	if (!begin(gro)) {
+		netif_receive_skb_list(skbs);
+	} else {
+		list_for_each_entry_safe(skb, next, skbs, list) {
+			skb_list_del_init(skb);
+			rh_tap_segments_receive(&gro->napi, skb);
+		}
+		if (timeout_of(gro))
+			keep_waiting(gro);
+		else
+			finish(gro);
 	}
 	spin_unlock(&gro->lock);
 }

@@ -39,6 +39,7 @@ void rh_tap_gro_start(struct rh_tap_gro *gro);
 void rh_tap_gro_stop(struct rh_tap_gro *gro);
 void rh_tap_gro_flush(struct rh_tap_gro *gro);
 void rh_tap_gro_receive(struct rh_tap_gro *gro, struct sk_buff *skb);
-void rh_tap_gro_receive_batch(struct rh_tap_gro *gro, struct list_head *skbs, bool segments);
+void rh_tap_gro_receive_batch(struct rh_tap_gro *gro, struct list_head *skbs);
+void rh_tap_gro_receive_segments(struct rh_tap_gro *gro, struct list_head *skbs);
 
 #endif /* RH_TAP_GRO_H */

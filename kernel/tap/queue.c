@@ -89,7 +89,7 @@ static void wake_consumer(struct rh_tap_queue *queue)
 }
 
 /* Packets were stored: wake whoever waits for them. */
-void rh_tap_queue_notify(struct rh_tap_queue *queue)
+static __always_inline void notify(struct rh_tap_queue *queue)
 {
 	/* P1; pairs with prepare_to_wait(), file_poll() and port_consume(). */
 	smp_mb();
@@ -169,8 +169,14 @@ netdev_tx_t rh_tap_queue_put(struct rh_tap_queue *queue, struct rh_tap_slot *slo
 	}
 	stop_if_full(queue, slot, txq);
 	spin_unlock(&queue->ring.producer_lock);
-	rh_tap_queue_notify(queue);
+	notify(queue);
 	return NETDEV_TX_OK;
+}
+
+/* Packets were offered: wake whoever waits for them. */
+void rh_tap_queue_notify(struct rh_tap_queue *queue)
+{
+	notify(queue);
 }
 
 /* Whether a packet would find room in the ring just now. */
