@@ -234,13 +234,23 @@ void rh_tap_gro_start(struct rh_tap_gro *gro)
 	spin_unlock_bh(&gro->lock);
 }
 
-/* Hand over what waits. */
-void rh_tap_gro_flush(struct rh_tap_gro *gro)
+/* Hand over what waits. Returns false if a console on the network is in the way just now. */
+static bool flush(struct rh_tap_gro *gro)
 {
+	bool done;
+
 	spin_lock_bh(&gro->lock);
 	if (gro->waiting)
 		finish(gro);
+	done = !gro->waiting;
 	spin_unlock_bh(&gro->lock);
+	return done;
+}
+
+void rh_tap_gro_flush(struct rh_tap_gro *gro)
+{
+	/* What stays has its timer. */
+	flush(gro);
 }
 
 /* The interface goes down: hands over what waits, and afterwards nothing does. */
@@ -248,9 +258,10 @@ void rh_tap_gro_stop(struct rh_tap_gro *gro)
 {
 	spin_lock_bh(&gro->lock);
 	gro->open = false;
-	if (gro->waiting)
-		finish(gro);
 	spin_unlock_bh(&gro->lock);
+	/* Without the timer nobody else would, and to disable the instance waits for that. */
+	while (!flush(gro))
+		cpu_relax();
 	hrtimer_cancel(&gro->timer);
 	napi_disable(&gro->napi);
 }
