@@ -40,6 +40,8 @@ static void start(FIXTURE_DATA(durable) *self, uint64_t features)
 	blk_request_init(&self->request, &self->driver, 4096);
 	syncfs(self->disk.host);
 	ASSERT_EQ(0, disk_set_file(TRACING "tracing_on", "1"));
+	/* The names of programs are not of interest, and cost a patch of the scheduler's code. */
+	ASSERT_EQ(0, disk_set_file(TRACING "options/record-cmd", "0"));
 	ASSERT_EQ(0, disk_set_file(TRACING "events/block/block_rq_issue/enable", "1"));
 	/* This, and not truncate(), empties it. */
 	ASSERT_EQ(0, close(open(TRACING "trace", O_WRONLY | O_TRUNC)));

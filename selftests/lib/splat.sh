@@ -6,6 +6,10 @@
 # A processor or a thread that does not get on: also what a host says that its emulator froze.
 STALL='INFO: task .* blocked for more than|detected stalls|self-detected stall|kthread starved|soft lockup'
 
+# A breakpoint that nobody set: of two emulated processors one now and then runs code of the kernel's
+# as it was before the other one patched it, breakpoints of the patching included.
+STALE_CODE='Oops: int3'
+
 # "[#1]" is the counter of an Oops of any kind.
 SPLAT='WARNING:|BUG:|KASAN:|KCSAN:|UBSAN:|Oops|\[#[0-9]+\]|Kernel panic|general protection fault[,:]'
 SPLAT+="|$STALL"

@@ -79,6 +79,8 @@ FIXTURE_SETUP(trace)
 	self->text = malloc(TEXT_MAX);
 	ASSERT_NE(NULL, self->text);
 	ASSERT_TRUE(write_file(TRACEFS "/trace", ""));
+	/* The names of programs are not of interest, and cost a patch of the scheduler's code. */
+	ASSERT_TRUE(write_file(TRACEFS "/options/record-cmd", "0"));
 	ASSERT_TRUE(write_file(EVENTS "/enable", "1"));
 }
 
