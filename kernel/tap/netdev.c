@@ -44,8 +44,11 @@ static netdev_tx_t netdev_xmit(struct sk_buff *skb, struct net_device *dev)
 static u16 netdev_select_queue(struct net_device *dev, struct sk_buff *skb,
 			       struct net_device *subordinate)
 {
-	int index = rh_tap_filter_steer(netdev_priv(dev), skb);
+	struct rh_tap *tap = netdev_priv(dev);
+	int index = rh_tap_filter_steer(tap, skb);
 
+	if (index < 0 && rh_tap_flows_matter(tap))
+		index = rh_tap_flows_find(tap, skb);
 	return index < 0 ? netdev_pick_tx(dev, skb, subordinate) : index;
 }
 
@@ -59,6 +62,11 @@ static int netdev_init(struct net_device *dev)
 	error = security_tun_dev_alloc_security(&tap->security);
 	if (error)
 		return error;
+	error = rh_tap_flows_init(tap);
+	if (error) {
+		security_tun_dev_free_security(tap->security);
+		return error;
+	}
 	rh_tap_receive_init(tap);
 	return 0;
 }
@@ -71,6 +79,7 @@ static void netdev_uninit(struct net_device *dev)
 	rh_tap_slots_detach_all(tap);
 	rh_tap_filter_exit(tap);
 	rh_tap_receive_exit(tap);
+	rh_tap_flows_exit(tap);
 	security_tun_dev_free_security(tap->security);
 }
 

@@ -55,6 +55,7 @@ static unsigned int prepare(struct rh_tap *tap, unsigned int index, struct list_
 			    struct list_head *joinable)
 {
 	const bool layer3 = READ_ONCE(tap->flags) & IFF_TUN;
+	const bool flows = rh_tap_flows_matter(tap);
 	struct rh_tap_slot *slot = &tap->slots[index];
 	s64 packets = 0, bytes = 0;
 	struct sk_buff *skb, *next;
@@ -71,6 +72,8 @@ static unsigned int prepare(struct rh_tap *tap, unsigned int index, struct list_
 		packets++;
 		bytes += length;
 		skb_record_rx_queue(skb, index);
+		if (flows)
+			rh_tap_flows_note(tap, skb, index);
 		if (can_join(skb)) {
 			list_move_tail(&skb->list, joinable);
 			count++;

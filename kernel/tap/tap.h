@@ -18,6 +18,7 @@
 
 #include "../core/core.h"
 #include "filter.h"
+#include "flows.h"
 #include "gro.h"
 #include "packet.h"
 #include "queue.h"
@@ -85,6 +86,7 @@ struct rh_tap_slot {
  * @offloads: what TUNSETOFFLOAD allowed; under RTNL
  * @security: the security module's state; from ndo_init to ndo_uninit
  * @filter: decides about packets to the files
+ * @flows: queues by flow, where no steering program chooses
  * @program: XDP program that sees packets from the files first, or NULL; written under RTNL,
  *	read under RCU
  * @queue_count: queues with a slot, those from @slots[0] on; written under RTNL, read
@@ -112,6 +114,7 @@ struct rh_tap {
 	netdev_features_t offloads;
 	void *security;
 	struct rh_tap_filter filter;
+	struct rh_tap_flows flows;
 	struct bpf_prog __rcu *program;
 	unsigned int queue_count;
 	unsigned int disabled_count;

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * On which queue each flow was written last. See flows.c.
+ */
+#ifndef RH_TAP_FLOWS_H
+#define RH_TAP_FLOWS_H
+
+#include <linux/skbuff.h>
+#include <linux/types.h>
+
+struct rh_tap;
+
+/**
+ * struct rh_tap_flows - what is remembered of an interface's flows
+ * @entries: by hash; each is written and read as a whole, by anyone at any time. NULL on an
+ *	interface that can have one queue only
+ */
+struct rh_tap_flows {
+	u64 *entries;
+};
+
+int rh_tap_flows_init(struct rh_tap *tap);
+void rh_tap_flows_exit(struct rh_tap *tap);
+bool rh_tap_flows_matter(const struct rh_tap *tap);
+void rh_tap_flows_note(struct rh_tap *tap, struct sk_buff *skb, unsigned int index);
+int rh_tap_flows_find(const struct rh_tap *tap, const struct sk_buff *skb);
+
+#endif /* RH_TAP_FLOWS_H */
