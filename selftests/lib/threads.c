@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Finds the device's worker threads in /proc, whether they are threads of the kernel or of
- * the process that owns the device. Runs in the test. Entry points: all of it.
+ * the process that owns the device; and says where threads of the test's run. Runs in the test. Entry points: all of it.
  */
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 #include <dirent.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,4 +174,33 @@ unsigned long long threads_own_time(unsigned int *count)
 	visit_all(add_time, &search);
 	*count = search.count;
 	return search.time;
+}
+
+static bool is_emulated(void)
+{
+#ifdef __x86_64__
+	unsigned int leaf, words[3];
+
+	__cpuid(0x40000000, leaf, words[0], words[1], words[2]);
+	return !memcmp(words, "TCGTCGTCGTCG", sizeof(words));
+#else
+	return false;
+#endif
+}
+
+/**
+ * threads_share_a_processor() - where processors are emulated, have all threads to come run on one
+ *
+ * For a test in which the kernel patches code while another thread runs it. Of two processors
+ * that QEMU emulates, one now and then runs what stood there before, and the host dies of it.
+ */
+void threads_share_a_processor(void)
+{
+	cpu_set_t one;
+
+	if (!is_emulated())
+		return;
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
 }

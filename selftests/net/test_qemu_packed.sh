@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The same guest on the same stock QEMU, with packed rings and two queue pairs: see
-# test_qemu.sh.
-PACKED=on QUEUES=2 exec "$(dirname "$0")/test_qemu.sh"
+# The same guest on the same stock QEMU, with packed rings: see test_qemu.sh.
+PACKED=on exec "$(dirname "$0")/test_qemu.sh"

@@ -180,6 +180,20 @@ TEST_F(flows, more_than_can_be_remembered_are_answered)
 	EXPECT_EQ(1, answered_on(self, variant, 0));
 }
 
+/* The table is full of others. */
+TEST_F(flows, that_were_never_written_go_where_the_stack_sends_them)
+{
+	unsigned int count = harness_repetitions(MANY);
+	int before[FLOWS];
+
+	for (unsigned int flow = 0; flow < FLOWS; flow++)
+		before[flow] = answered_on(self, variant, flow);
+	for (unsigned int flow = FLOWS; flow < count; flow++)
+		write_flow(self, variant, flow, self->queues[flow % QUEUES]);
+	for (unsigned int flow = 0; flow < FLOWS; flow++)
+		EXPECT_EQ(before[flow], answered_on(self, variant, flow));
+}
+
 /* Packets without addresses have no flow, and no packet is too odd to look for one. */
 TEST_F(flows, frames_without_a_flow_do_no_harm)
 {

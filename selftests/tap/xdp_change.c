@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "frames.h"
+#include "threads.h"
 #include "usage.h"
 #include "xdp.h"
 
@@ -196,6 +197,7 @@ TEST_F(xdp_change, program_is_replaced_under_load)
 	static const int verdicts[] = { XDP_PASS, XDP_DROP, XDP_TX, XDP_ABORTED };
 	pthread_t writer;
 
+	threads_share_a_processor();
 	ASSERT_EQ(0, pthread_create(&writer, NULL, write_until_over, self));
 	for (unsigned int i = 0; i < ROUNDS; i++) {
 		xdp_attach(self->name, xdp_load_verdict(verdicts[i % 4]));
