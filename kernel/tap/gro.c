@@ -139,49 +139,38 @@ void rh_tap_gro_receive(struct rh_tap_gro *gro, struct sk_buff *skb)
 	spin_unlock(&gro->lock);
 }
 
+/* The packets of one list; those that lie in memory as @segments go a way of their own. */
+static void join(struct rh_tap_gro *gro, struct list_head *skbs, bool segments)
+{
+	struct sk_buff *skb, *next;
+
+	lockdep_assert_held(&gro->lock);
+	list_for_each_entry_safe(skb, next, skbs, list) {
+		skb_list_del_init(skb);
+		if (segments)
+			rh_tap_segments_receive(&gro->napi, skb);
+		else
+			napi_gro_receive(&gro->napi, skb);
+	}
+}
+
 /**
  * rh_tap_gro_receive_batch() - receive packets that came together
  * @gro: of their queue
  * @skbs: the packets, consumed, at their network headers
- */
-void rh_tap_gro_receive_batch(struct rh_tap_gro *gro, struct list_head *skbs)
-{
-	struct sk_buff *skb, *next;
-
-	spin_lock(&gro->lock);
-	if (!begin(gro)) {
-		netif_receive_skb_list(skbs);
-	} else {
-		list_for_each_entry_safe(skb, next, skbs, list) {
-			skb_list_del_init(skb);
-			napi_gro_receive(&gro->napi, skb);
-		}
-		finish(gro);
-	}
-	spin_unlock(&gro->lock);
-}
-
-/**
- * rh_tap_gro_receive_segments() - receive packets that lie in memory as segments (IFF_NAPI_FRAGS)
- * @gro: of their queue
- * @skbs: the packets, consumed, at their network headers
+ * @segments: they lie in memory as segments (IFF_NAPI_FRAGS)
  *
- * They are there to test the joining, so all of them wait; that headers which are in no one
- * piece are those of a stream would be hard to tell.
+ * Such segments are there to test the joining, so all of them wait; that headers which are in
+ * no one piece are those of a stream would be hard to tell.
  */
-void rh_tap_gro_receive_segments(struct rh_tap_gro *gro, struct list_head *skbs)
+void rh_tap_gro_receive_batch(struct rh_tap_gro *gro, struct list_head *skbs, bool segments)
 {
-	struct sk_buff *skb, *next;
-
 	spin_lock(&gro->lock);
 	if (!begin(gro)) {
 		netif_receive_skb_list(skbs);
 	} else {
-		list_for_each_entry_safe(skb, next, skbs, list) {
-			skb_list_del_init(skb);
-			rh_tap_segments_receive(&gro->napi, skb);
-		}
-		if (timeout_of(gro))
+		join(gro, skbs, segments);
+		if (segments && timeout_of(gro))
 			keep_waiting(gro);
 		else
 			finish(gro);
@@ -234,8 +223,14 @@ void rh_tap_gro_start(struct rh_tap_gro *gro)
 	spin_unlock_bh(&gro->lock);
 }
 
-/* Hand over what waits. Returns false if a console on the network is in the way just now. */
-static bool flush(struct rh_tap_gro *gro)
+/**
+ * rh_tap_gro_flush() - hand over what waits
+ * @gro: of the queue
+ *
+ * Return: whether all is; false while a console on the network is in the way, and then the
+ * timer will.
+ */
+bool rh_tap_gro_flush(struct rh_tap_gro *gro)
 {
 	bool done;
 
@@ -247,12 +242,6 @@ static bool flush(struct rh_tap_gro *gro)
 	return done;
 }
 
-void rh_tap_gro_flush(struct rh_tap_gro *gro)
-{
-	/* What stays has its timer. */
-	flush(gro);
-}
-
 /* The interface goes down: hands over what waits, and afterwards nothing does. */
 void rh_tap_gro_stop(struct rh_tap_gro *gro)
 {
@@ -260,7 +249,7 @@ void rh_tap_gro_stop(struct rh_tap_gro *gro)
 	gro->open = false;
 	spin_unlock_bh(&gro->lock);
 	/* Without the timer nobody else would, and to disable the instance waits for that. */
-	while (!flush(gro))
+	while (!rh_tap_gro_flush(gro))
 		cpu_relax();
 	hrtimer_cancel(&gro->timer);
 	napi_disable(&gro->napi);

@@ -37,9 +37,8 @@ void rh_tap_gro_init(struct rh_tap_gro *gro, struct net_device *dev);
 void rh_tap_gro_exit(struct rh_tap_gro *gro);
 void rh_tap_gro_start(struct rh_tap_gro *gro);
 void rh_tap_gro_stop(struct rh_tap_gro *gro);
-void rh_tap_gro_flush(struct rh_tap_gro *gro);
+bool rh_tap_gro_flush(struct rh_tap_gro *gro);
 void rh_tap_gro_receive(struct rh_tap_gro *gro, struct sk_buff *skb);
-void rh_tap_gro_receive_batch(struct rh_tap_gro *gro, struct list_head *skbs);
-void rh_tap_gro_receive_segments(struct rh_tap_gro *gro, struct list_head *skbs);
+void rh_tap_gro_receive_batch(struct rh_tap_gro *gro, struct list_head *skbs, bool segments);
 
 #endif /* RH_TAP_GRO_H */

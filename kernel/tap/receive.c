@@ -103,12 +103,10 @@ static void receive_packets(struct rh_tap *tap, unsigned int index, struct list_
 	if (rcu_access_pointer(tap->program))
 		rh_tap_xdp_run(tap, index, skbs);
 	count = prepare(tap, index, skbs, &joinable);
-	if (unlikely(segments) && count)
-		rh_tap_gro_receive_segments(gro, &joinable);
-	else if (count == 1)
+	if (count == 1 && likely(!segments))
 		rh_tap_gro_receive(gro, take_first(&joinable));
 	else if (count)
-		rh_tap_gro_receive_batch(gro, &joinable);
+		rh_tap_gro_receive_batch(gro, &joinable, segments);
 	if (list_is_singular(skbs))
 		netif_receive_skb(take_first(skbs));
 	else if (!list_empty(skbs))
