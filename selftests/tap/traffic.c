@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "cable.h"
+#include "netlink.h"
 #include "tap.h"
 
 #define OFFLOADS_TSO (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6)
@@ -110,27 +111,20 @@ static void set_ecn(bool use)
 	close(fd);
 }
 
-/*
- * Address a host's tap, or the VLAN on it, and set it up. The queueing discipline is longer
- * than the ring, drops nothing for its age, and is there first: while it is replaced, packets
- * are lost.
- */
+/* Address a host's tap, or the VLAN on it, and set it up. */
 static void configure(const char *name, const FIXTURE_VARIANT(traffic) *variant,
 		      unsigned int host)
 {
-	char vlan[100] = "";
-
-	if (variant->vlan)
-		snprintf(vlan, sizeof(vlan), "link add link %s name vlan type vlan id %u\n"
-			 "link set vlan up\n", name, VLAN);
-	ASSERT_TRUE(run("tc qdisc replace dev %s root pfifo limit 10000 && ip -batch - <<END\n"
-			"link set lo up\n"
-			"link set %s mtu %u txqueuelen %u up\n"
-			"%s"
-			"addr add %s/%u dev %s %s\n"
-			"END", name, name, variant->mtu, RING, vlan, address(variant, host),
-			variant->ipv6 ? 64 : 24, variant->vlan ? "vlan" : name,
-			variant->ipv6 ? "nodad" : ""));
+	/* Longer than the ring; and first, for while it is replaced packets are lost. */
+	netlink_set_pfifo(name, 10000);
+	netlink_set_up(name, variant->mtu, RING);
+	if (variant->vlan) {
+		ASSERT_TRUE(run("ip link add link %s name vlan type vlan id %u &&"
+				" ip link set vlan up", name, VLAN));
+		name = "vlan";
+	}
+	netlink_add_address(name, variant->ipv6 ? AF_INET6 : AF_INET, address(variant, host),
+			    variant->ipv6 ? 64 : 24);
 }
 
 /* One of the two hosts; the test stays in it. */

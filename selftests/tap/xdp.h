@@ -9,9 +9,8 @@
 #include <sys/syscall.h>
 
 #include <linux/bpf.h>
-#include <linux/if_link.h>
-#include <linux/rtnetlink.h>
 
+#include "netlink.h"
 #include "tap.h"
 
 #define XDP_CODE_MAX 32
@@ -155,31 +154,6 @@ static inline int xdp_make_cpumap(void)
 	return map;
 }
 
-static inline struct rtattr *xdp_add_attribute(struct nlmsghdr *message, unsigned short type,
-					       const void *data, size_t length)
-{
-	struct rtattr *attribute = (void *)((char *)message + NLMSG_ALIGN(message->nlmsg_len));
-
-	attribute->rta_type = type;
-	attribute->rta_len = RTA_LENGTH(length);
-	memcpy(RTA_DATA(attribute), data, length);
-	message->nlmsg_len = NLMSG_ALIGN(message->nlmsg_len) + RTA_ALIGN(attribute->rta_len);
-	return attribute;
-}
-
-static inline int xdp_exchange(void *message, size_t length)
-{
-	struct { struct nlmsghdr head; struct nlmsgerr error; char rest[4096]; } reply;
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-
-	ASSERT_LE(0, fd);
-	ASSERT_EQ((ssize_t)length, send(fd, message, length, 0));
-	ASSERT_LT(0, recv(fd, &reply, sizeof(reply), 0));
-	ASSERT_EQ(NLMSG_ERROR, reply.head.nlmsg_type);
-	close(fd);
-	return reply.error.error;
-}
-
 /**
  * xdp_attach_as() - give an interface a program
  * @name: the interface
@@ -190,19 +164,16 @@ static inline int xdp_exchange(void *message, size_t length)
  */
 static inline int xdp_attach_as(const char *name, int program, uint32_t flags)
 {
-	struct { struct nlmsghdr head; struct ifinfomsg link; char rest[100]; } request = {
-		.head = {
-			.nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)),
-			.nlmsg_type = RTM_SETLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
-		},
-		.link = { .ifi_index = if_nametoindex(name) },
-	};
-	struct rtattr *nest = xdp_add_attribute(&request.head, IFLA_XDP | NLA_F_NESTED, "", 0);
+	const struct ifinfomsg link = { .ifi_index = if_nametoindex(name) };
+	struct netlink_request request;
+	struct rtattr *nest;
 
-	xdp_add_attribute(&request.head, IFLA_XDP_FD, &program, sizeof(program));
-	xdp_add_attribute(&request.head, IFLA_XDP_FLAGS, &flags, sizeof(flags));
-	nest->rta_len = (char *)&request + request.head.nlmsg_len - (char *)nest;
-	return xdp_exchange(&request, request.head.nlmsg_len);
+	netlink_begin(&request, RTM_SETLINK, 0, &link, sizeof(link));
+	nest = netlink_add(&request, IFLA_XDP | NLA_F_NESTED, "", 0);
+	netlink_add(&request, IFLA_XDP_FD, &program, sizeof(program));
+	netlink_add(&request, IFLA_XDP_FLAGS, &flags, sizeof(flags));
+	netlink_end_nest(&request, nest);
+	return netlink_exchange(&request);
 }
 
 /* The program becomes the interface's alone. */
