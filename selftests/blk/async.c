@@ -133,14 +133,14 @@ TEST(a_frozen_file_system_holds_up_writes_alone)
 	blk_start(&driver);
 	blk_request_init(&write, &driver, 4096);
 	blk_request_init(&read, &driver, 4096);
-	ASSERT_EQ(0, disk_shell("fsfreeze -f %s", disk.mount));
+	ASSERT_TRUE(run("fsfreeze -f %s", disk.mount));
 	blk_add(&driver.queues[0], &write, VIRTIO_BLK_T_OUT, 0);
 	blk_add(&driver.queues[0], &read, VIRTIO_BLK_T_IN, 64);
 	driver_kick(&driver.queues[0]);
 	EXPECT_TRUE(driver_wait(&driver.queues[0], &used, DRIVER_TIMEOUT));
 	EXPECT_EQ(read.head, used.head);
 	EXPECT_FALSE(driver_wait(&driver.queues[0], &used, DRIVER_QUIET));
-	EXPECT_EQ(0, disk_shell("fsfreeze -u %s", disk.mount));
+	EXPECT_TRUE(run("fsfreeze -u %s", disk.mount));
 	EXPECT_TRUE(driver_wait(&driver.queues[0], &used, DRIVER_TIMEOUT));
 	EXPECT_EQ(VIRTIO_BLK_S_OK, *write.status);
 	driver_exit(&driver);

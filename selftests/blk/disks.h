@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 
 #include "blk.h"
 #include "harness.h"
+#include "shell.h"
 
 #define NULLB_ROOT "/sys/kernel/config/nullb"
 #define DISK_MIB 64
@@ -67,18 +67,6 @@ static inline int disk_set_file(const char *path, const char *value)
 	return error;
 }
 
-__attribute__((format(printf, 1, 2)))
-static inline int disk_shell(const char *format, ...)
-{
-	char command[500];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(command, sizeof(command), format, args);
-	va_end(args);
-	return system(command);
-}
-
 /* Set an attribute of a null_blk; returns 0 or -errno. */
 static inline int nullb_set(const char *name, const char *attribute, const char *value)
 {
@@ -106,7 +94,7 @@ static inline bool nullb_add(struct disk *disk, const char *attributes)
 	char path[128], *copy = strdup(attributes), *rest = copy, *attribute;
 
 	if (access(NULLB_ROOT, F_OK)) {
-		disk_shell("modprobe null_blk nr_devices=0 2>/dev/null");
+		run("modprobe null_blk nr_devices=0 2>/dev/null");
 		mount("configfs", "/sys/kernel/config", "configfs", 0, NULL);
 	}
 	snprintf(disk->name, sizeof(disk->name), "rhdisk%d", getpid());
@@ -166,13 +154,13 @@ static inline bool disk_open_ext4(struct disk *disk, const char *attributes)
 {
 	char path[80];
 
-	if (disk_shell("command -v mke2fs >/dev/null") || !nullb_add(disk, attributes))
+	if (!run("command -v mke2fs >/dev/null") || !nullb_add(disk, attributes))
 		return false;
 	snprintf(disk->mount, sizeof(disk->mount), "/tmp/rhmount-XXXXXX");
 	ASSERT_NE(NULL, mkdtemp(disk->mount));
-	ASSERT_EQ(0, disk_shell(MAKE_TEMPLATE, IMAGE_MIB, IMAGE_MIB + 8));
-	ASSERT_EQ(0, disk_shell("cat " TEMPLATE " >/dev/%s && mount -t ext4 /dev/%s %s",
-				disk->name, disk->name, disk->mount));
+	ASSERT_TRUE(run(MAKE_TEMPLATE, IMAGE_MIB, IMAGE_MIB + 8));
+	ASSERT_TRUE(run("cat " TEMPLATE " >/dev/%s && mount -t ext4 /dev/%s %s",
+			disk->name, disk->name, disk->mount));
 	snprintf(path, sizeof(path), "%s/image", disk->mount);
 	disk_open_path(disk, path);
 	return true;
@@ -187,13 +175,13 @@ static inline bool disk_open_loop(struct disk *disk)
 	ASSERT_LE(0, file);
 	ASSERT_EQ(0, ftruncate(file, DISK_BYTES));
 	close(file);
-	disk_shell("modprobe loop 2>/dev/null");
+	run("modprobe loop 2>/dev/null");
 	output = popen("losetup -f 2>/dev/null", "r");
 	if (output && fgets(disk->loop, sizeof(disk->loop), output))
 		disk->loop[strcspn(disk->loop, "\n")] = 0;
 	if (output)
 		pclose(output);
-	if (disk->loop[0] && disk_shell("losetup %s %s", disk->loop, path))
+	if (disk->loop[0] && !run("losetup %s %s", disk->loop, path))
 		disk->loop[0] = 0;
 	unlink(path);
 	if (!disk->loop[0])
@@ -234,7 +222,7 @@ static inline void disk_close(struct disk *disk)
 		rmdir(disk->mount);
 	}
 	if (disk->loop[0])
-		EXPECT_EQ(0, disk_shell("losetup -d %s", disk->loop));
+		EXPECT_TRUE(run("losetup -d %s", disk->loop));
 	if (disk->name[0])
 		nullb_remove(disk->name);
 }

@@ -96,7 +96,7 @@ TEST_F(errors, a_device_that_became_read_only_is_not_written)
 
 	self->request.length = 4096;
 	driver_get_stats(self->queue, &before);
-	ASSERT_EQ(0, disk_shell("blockdev --setro /dev/%s", self->disk.name));
+	ASSERT_TRUE(run("blockdev --setro /dev/%s", self->disk.name));
 	EXPECT_EQ(VIRTIO_BLK_S_IOERR, blk_do(self->queue, &self->request, VIRTIO_BLK_T_OUT, 0));
 	EXPECT_STREQ("reject_blk_readonly", driver_rejected(self->queue, &before));
 	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_do(self->queue, &self->request, VIRTIO_BLK_T_IN, 0));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Finds the device's worker threads in /proc, whether they are threads of the kernel or of
- * the process that owns the device; and says where threads of the test's run. Runs in the test. Entry points: all of it.
+ * the process that owns the device; and says where threads of the test's run. Runs in the
+ * test. Entry points: all of it.
  */
 #ifdef __x86_64__
 #include <cpuid.h>

@@ -287,21 +287,36 @@ TEST_F(backpressure, without_a_queueing_discipline_drops_are_counted)
  * A written packet counts until the stack lets it go. Here a bridge passes it on to
  * another tap, which nobody reads: behind its ring it waits in the discipline.
  */
+/*
+ * A second tap with a small send buffer, from which a bridge sends the packets to the first;
+ * and a frame for it. Returns the file, or -1 where there are no bridges.
+ */
+static int make_charged(FIXTURE_DATA(backpressure) *self, unsigned char *frame, size_t length)
+{
+	char name[IFNAMSIZ];
+	int fd = tap_create(name, 0);
+
+	net_set_up(name);
+	if (!run("ip link add br0 type bridge 2>/dev/null")) {
+		close(fd);
+		return -1;
+	}
+	ASSERT_TRUE(run("ip link set %s master br0 && ip link set %s master br0 &&"
+			" ip link set br0 up", self->name, name));
+	net_fill_frame(frame, length, 1);
+	frame[0] = 0x02;	/* A broadcast would be cloned, and clones are not charged. */
+	ASSERT_EQ(0, tap_set_int(fd, TUNSETSNDBUF, 20000));
+	return fd;
+}
+
 TEST_F(backpressure, send_buffer_limits_what_a_writer_has_under_way)
 {
 	unsigned char frame[1500];
-	char name[IFNAMSIZ];
-	int fd = tap_create(name, 0), written = 0, result;
+	int fd = make_charged(self, frame, sizeof(frame)), written = 0, result;
 	struct pollfd poller = { .fd = fd, .events = POLLOUT };
 
-	net_set_up(name);
-	if (!run("ip link add br0 type bridge 2>/dev/null"))
+	if (fd < 0)
 		SKIP(return, "no bridge");
-	ASSERT_TRUE(run("ip link set %s master br0 && ip link set %s master br0 &&"
-			" ip link set br0 up", self->name, name));
-	net_fill_frame(frame, sizeof(frame), 1);
-	frame[0] = 0x02;	/* A broadcast would be cloned, and clones are not charged. */
-	ASSERT_EQ(0, tap_set_int(fd, TUNSETSNDBUF, 20000));
 	do {
 		result = tap_write(fd, frame, sizeof(frame));
 	} while (result > 0 && ++written < 10 * RING);
@@ -321,17 +336,10 @@ TEST_F(backpressure, send_buffer_limits_what_a_writer_has_under_way)
 TEST_F(backpressure, charged_packets_outlive_their_file)
 {
 	unsigned char frame[1500];
-	char name[IFNAMSIZ];
-	int fd = tap_create(name, 0), written = 0;
+	int fd = make_charged(self, frame, sizeof(frame)), written = 0;
 
-	net_set_up(name);
-	if (!run("ip link add br0 type bridge 2>/dev/null"))
+	if (fd < 0)
 		SKIP(return, "no bridge");
-	ASSERT_TRUE(run("ip link set %s master br0 && ip link set %s master br0 &&"
-			" ip link set br0 up", self->name, name));
-	net_fill_frame(frame, sizeof(frame), 1);
-	frame[0] = 0x02;
-	ASSERT_EQ(0, tap_set_int(fd, TUNSETSNDBUF, 20000));
 	while (written < 10 * RING && tap_write(fd, frame, sizeof(frame)) > 0)
 		written++;
 	close(fd);

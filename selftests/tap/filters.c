@@ -10,6 +10,7 @@
 #include <linux/bpf.h>
 #include <linux/filter.h>
 
+#include "bpf.h"
 #include "tap.h"
 
 #define FRAME 200
@@ -273,30 +274,15 @@ TEST_F(filters, of_every_kind_go_with_their_interface)
 	EXPECT_EQ(-EBADFD, tap_set_int(self->fd, TUNSETFILTEREBPF, -1));
 }
 
-/* Whether a program still exists; ids are not given out again soon. */
-static bool is_alive(unsigned int id)
-{
-	union bpf_attr attribute = { .prog_id = id };
-	int fd = syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &attribute, sizeof(attribute));
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
 /* Hand a program over for good; returns its id. */
 static unsigned int give_program(int fd, unsigned long cmd)
 {
-	struct bpf_prog_info info = { };
 	int program = load(60, BPF_PROG_TYPE_SOCKET_FILTER);
-	union bpf_attr attribute = {
-		.info = { .bpf_fd = program, .info_len = sizeof(info), .info = (uintptr_t)&info },
-	};
+	unsigned int id = bpf_id(program);
 
-	ASSERT_EQ(0, syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &attribute, sizeof(attribute)));
 	ASSERT_EQ(0, tap_set_int(fd, cmd, program));
 	close(program);
-	return info.id;
+	return id;
 }
 
 TEST_F(filters, programs_live_until_replaced_or_without_interface)
@@ -306,18 +292,18 @@ TEST_F(filters, programs_live_until_replaced_or_without_interface)
 
 	for (unsigned int i = 0; i < 2; i++) {
 		first = give_program(self->fd, calls[i]);
-		EXPECT_TRUE(is_alive(first));
+		EXPECT_TRUE(bpf_is_alive(first));
 		second = give_program(self->fd, calls[i]);
-		EXPECT_FALSE(is_alive(first));
-		EXPECT_TRUE(is_alive(second));
+		EXPECT_FALSE(bpf_is_alive(first));
+		EXPECT_TRUE(bpf_is_alive(second));
 		ASSERT_EQ(0, tap_set_int(self->fd, calls[i], -1));
-		EXPECT_FALSE(is_alive(second));
+		EXPECT_FALSE(bpf_is_alive(second));
 		last[i] = give_program(self->fd, calls[i]);
-		EXPECT_TRUE(is_alive(last[i]));
+		EXPECT_TRUE(bpf_is_alive(last[i]));
 	}
 	ASSERT_TRUE(run("ip link del %s", self->name));
-	EXPECT_FALSE(is_alive(last[0]));
-	EXPECT_FALSE(is_alive(last[1]));
+	EXPECT_FALSE(bpf_is_alive(last[0]));
+	EXPECT_FALSE(bpf_is_alive(last[1]));
 }
 
 /*

@@ -30,23 +30,6 @@ FIXTURE_VARIANT(flows) { int family; };
 FIXTURE_VARIANT_ADD(flows, ipv4) { 4 };
 FIXTURE_VARIANT_ADD(flows, ipv6) { 6 };
 
-static socklen_t address_of(int family, const char *ipv4, const char *ipv6, uint16_t port,
-			    struct sockaddr_storage *address)
-{
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)address;
-	struct sockaddr_in *four = (struct sockaddr_in *)address;
-
-	memset(address, 0, sizeof(*address));
-	if (family == 4) {
-		*four = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port) };
-		ASSERT_EQ(1, inet_pton(AF_INET, ipv4, &four->sin_addr));
-		return sizeof(*four);
-	}
-	*six = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	ASSERT_EQ(1, inet_pton(AF_INET6, ipv6, &six->sin6_addr));
-	return sizeof(*six);
-}
-
 static int open_queue(FIXTURE_DATA(flows) *self)
 {
 	int fd = tap_open();
@@ -69,7 +52,7 @@ FIXTURE_SETUP(flows)
 			"ip neigh add " PEER_IPV4 " lladdr 02:00:00:00:00:02 dev %s && "
 			"ip neigh add " PEER_IPV6 " lladdr 02:00:00:00:00:02 dev %s",
 			self->name, self->name, self->name, self->name, self->name));
-	length = address_of(variant->family, HOST_IPV4, HOST_IPV6, PORT, &address);
+	length = frame_address(variant->family, HOST_IPV4, HOST_IPV6, PORT, &address);
 	self->host = socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	ASSERT_LE(0, self->host);
 	ASSERT_EQ(0, bind(self->host, (struct sockaddr *)&address, length));
@@ -115,7 +98,7 @@ static int answered_on(FIXTURE_DATA(flows) *self, const FIXTURE_VARIANT(flows) *
 	socklen_t length;
 	int end = time(NULL) + TAP_PATIENCE / 1000;
 
-	length = address_of(variant->family, PEER_IPV4, PEER_IPV6, PEER_PORT + flow, &peer);
+	length = frame_address(variant->family, PEER_IPV4, PEER_IPV6, PEER_PORT + flow, &peer);
 	ASSERT_EQ(6, sendto(self->host, "answer", 6, 0, (struct sockaddr *)&peer, length));
 	while (time(NULL) <= end)
 		for (int i = 0; i < QUEUES; i++)

@@ -76,6 +76,26 @@ struct frame {
 
 static const unsigned char frame_peer_mac[ETH_ALEN] = { 0x02, 0, 0, 0, 0, 0x02 };
 
+/* An address of either family; returns its length. */
+static inline socklen_t frame_address(int family, const char *ipv4, const char *ipv6,
+				      uint16_t port, struct sockaddr_storage *address)
+{
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)address;
+	struct sockaddr_in *four = (struct sockaddr_in *)address;
+
+	memset(address, 0, sizeof(*address));
+	if (family == 4) {
+		four->sin_family = AF_INET;
+		four->sin_port = htons(port);
+		inet_pton(AF_INET, ipv4, &four->sin_addr);
+		return sizeof(*four);
+	}
+	six->sin6_family = AF_INET6;
+	six->sin6_port = htons(port);
+	inet_pton(AF_INET6, ipv6, &six->sin6_addr);
+	return sizeof(*six);
+}
+
 static inline uint32_t frame_sum(const void *bytes, size_t length, uint32_t sum)
 {
 	const unsigned char *byte = bytes;
@@ -155,7 +175,8 @@ static inline void frame_build_ipv4(struct frame *frame, const struct frame_plan
 	struct iphdr fields = {
 		.version = 4, .ihl = 5 + plan->options / 4, .ttl = 64,
 		/* As real ones: without DF, a stack joins no segments whose ID does not count up. */
-		.frag_off = htons(IP_DF), .protocol = plan->protocol, .tot_len = htons(frame->length - frame->network),
+		.frag_off = htons(IP_DF), .protocol = plan->protocol,
+		.tot_len = htons(frame->length - frame->network),
 	};
 
 	inet_pton(AF_INET, PEER_IPV4, &fields.saddr);

@@ -4,10 +4,6 @@
  * because the stack's cost is by packet. What must not happen: that they change, that others
  * are joined, that they change places, or that any of a batch waits for more to come.
  */
-#include <arpa/inet.h>
-
-#include <linux/if_packet.h>
-
 #include "driver.h"
 #include "frames.h"
 #include "tap.h"
@@ -24,29 +20,13 @@ FIXTURE(gro) {
 	unsigned char received[FRAME_BYTES];
 };
 
-/* All IPv4 packets of the interface, with what the stack knows of them. */
-static int open_host(const char *name)
-{
-	struct sockaddr_ll address = {
-		.sll_family = AF_PACKET,
-		.sll_protocol = htons(ETH_P_IP),
-		.sll_ifindex = if_nametoindex(name),
-	};
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1;
-
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)));
-	ASSERT_EQ(0, bind(fd, (struct sockaddr *)&address, sizeof(address)));
-	return fd;
-}
-
 FIXTURE_SETUP(gro)
 {
 	net_private_namespace();
 	strcpy(self->name, "gro%d");
 	net_init(&self->driver, self->name, RING, NET_FEATURES);
 	net_start(&self->driver);
-	self->host = open_host(self->name);
+	self->host = host_open(self->name, ETH_P_IP);
 }
 
 FIXTURE_TEARDOWN(gro)

@@ -7,11 +7,8 @@
  *
  * The timeouts are long here, so that a slow host cannot make one expire by accident.
  */
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdatomic.h>
-
-#include <linux/if_packet.h>
 
 #include "frames.h"
 #include "tap.h"
@@ -39,24 +36,6 @@ FIXTURE_VARIANT(gro_wait) {
 FIXTURE_VARIANT_ADD(gro_wait, ipv4) { .family = 4 };
 FIXTURE_VARIANT_ADD(gro_wait, ipv6) { .family = 6 };
 
-/* All packets of the IP version, as the stack has them. */
-static int open_host(const char *name, int family)
-{
-	struct sockaddr_ll address = {
-		.sll_family = AF_PACKET,
-		.sll_protocol = htons(family == 4 ? ETH_P_IP : ETH_P_IPV6),
-		.sll_ifindex = if_nametoindex(name),
-	};
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int one = 1, room = 64 << 20;
-
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)));
-	ASSERT_EQ(0, setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)));
-	ASSERT_EQ(0, bind(fd, (struct sockaddr *)&address, sizeof(address)));
-	return fd;
-}
-
 static void set_timeout(FIXTURE_DATA(gro_wait) *self, unsigned long long nanoseconds)
 {
 	tap_set_attribute(self->name, "gro_flush_timeout", nanoseconds);
@@ -68,7 +47,7 @@ FIXTURE_SETUP(gro_wait)
 	tap_mount_sysfs();
 	self->fd = tap_create(self->name, IFF_VNET_HDR | IFF_MULTI_QUEUE);
 	net_set_up(self->name);
-	self->host = open_host(self->name, variant->family);
+	self->host = host_open(self->name, variant->family == 4 ? ETH_P_IP : ETH_P_IPV6);
 	set_timeout(self, NEVER);
 }
 

@@ -164,12 +164,11 @@ TEST_F(interface, flags_are_told_by_getiff_and_sysfs)
 	EXPECT_EQ(TAP_FLAGS | IFF_VNET_HDR | IFF_NOFILTER, request.ifr_flags);
 
 	/* sysfs as mounted shows another namespace's interfaces. */
-	ASSERT_TRUE(run("mkdir -p /tmp/sysfs && mount -t sysfs sysfs /tmp/sysfs"));
-	fd = open("/tmp/sysfs/class/net/x/tun_flags", O_RDONLY);
+	tap_mount_sysfs();
+	fd = open("/sys/class/net/x/tun_flags", O_RDONLY);
 	EXPECT_LT(0, read(fd, text, sizeof(text) - 1));
 	EXPECT_STREQ("0x5002\n", text);
 	close(fd);
-	run("umount /tmp/sysfs");
 }
 
 TEST_F(interface, second_setiff_on_a_file_is_refused)

@@ -181,7 +181,8 @@ static void expect_address_length(FIXTURE_DATA(layer3) *self, int type, int leng
 
 TEST_F(layer3, link_type_says_how_long_addresses_are)
 {
-	ASSERT_TRUE(run("ip link set %s down && mount -t sysfs sysfs /sys", self->name));
+	ASSERT_TRUE(run("ip link set %s down", self->name));
+	tap_mount_sysfs();
 	expect_address_length(self, ARPHRD_ETHER, 6);
 	expect_address_length(self, ARPHRD_IPGRE, 4);
 	expect_address_length(self, ARPHRD_TUNNEL6, 16);

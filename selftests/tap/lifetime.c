@@ -142,9 +142,18 @@ static void *withheld_memory(int *uffd)
 	return ioctl(*uffd, UFFDIO_REGISTER, &range) ? NULL : memory;
 }
 
+/**
+ * struct stuck_writer - a thread that writes a frame whose memory is withheld
+ * @fd: of the tap
+ * @memory: the frame
+ * @uffd: gives it its memory
+ * @thread: the writer
+ */
 struct stuck_writer {
 	int fd;
 	void *memory;
+	int uffd;
+	pthread_t thread;
 };
 
 static void *write_withheld(void *data)
@@ -154,53 +163,55 @@ static void *write_withheld(void *data)
 	return (void *)(intptr_t)tap_write(writer->fd, writer->memory, FRAME);
 }
 
+/* Returns false if memory cannot be withheld here. */
+static bool start_stuck_writer(struct stuck_writer *writer, int fd)
+{
+	writer->fd = fd;
+	writer->memory = withheld_memory(&writer->uffd);
+	if (!writer->memory)
+		return false;
+	ASSERT_EQ(0, pthread_create(&writer->thread, NULL, write_withheld, writer));
+	usleep(200000);
+	return true;
+}
+
 /* The memory comes; returns what the write returned. */
-static int release_writer(struct stuck_writer *writer, pthread_t thread, int uffd)
+static int release_writer(struct stuck_writer *writer)
 {
 	struct uffdio_zeropage page = {
 		.range = { .start = (uintptr_t)writer->memory, .len = 4096 },
 	};
 	void *result;
 
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &page));
-	pthread_join(thread, &result);
-	close(uffd);
+	ASSERT_EQ(0, ioctl(writer->uffd, UFFDIO_ZEROPAGE, &page));
+	pthread_join(writer->thread, &result);
+	close(writer->uffd);
 	return (intptr_t)result;
 }
 
 /* Whoever holds the file must not be able to hold up the administrator. */
 TEST_F(lifetime, writer_whose_memory_never_comes_does_not_hold_up_deletion)
 {
-	struct stuck_writer writer = { .fd = self->fd };
-	pthread_t thread;
-	int uffd;
+	struct stuck_writer writer;
 
-	writer.memory = withheld_memory(&uffd);
-	if (!writer.memory)
+	if (!start_stuck_writer(&writer, self->fd))
 		SKIP(return, "no userfaultfd");
-	ASSERT_EQ(0, pthread_create(&thread, NULL, write_withheld, &writer));
-	usleep(200000);
 	ASSERT_TRUE(run("timeout 8 ip link del %s", self->name));
-	EXPECT_EQ(-EBADFD, release_writer(&writer, thread, uffd));
+	EXPECT_EQ(-EBADFD, release_writer(&writer));
 }
 
 /* What was checked as a frame must not be taken for a packet without Ethernet header. */
 TEST_F(lifetime, packet_for_an_interface_of_the_other_mode_is_dropped)
 {
-	struct stuck_writer writer = { .fd = self->fd };
+	struct stuck_writer writer;
 	char name[IFNAMSIZ] = "other";
-	pthread_t thread;
-	int uffd;
 
-	writer.memory = withheld_memory(&uffd);
-	if (!writer.memory)
+	if (!start_stuck_writer(&writer, self->fd))
 		SKIP(return, "no userfaultfd");
-	ASSERT_EQ(0, pthread_create(&thread, NULL, write_withheld, &writer));
-	usleep(200000);
 	delete_interface(self->name);
 	ASSERT_EQ(0, tap_attach(self->fd, name, IFF_TUN | IFF_NO_PI));
 	net_set_up(name);
-	EXPECT_EQ(FRAME, release_writer(&writer, thread, uffd));
+	EXPECT_EQ(FRAME, release_writer(&writer));
 	EXPECT_EQ(1, tap_counter(name, "rx_dropped"));
 	EXPECT_EQ(0, tap_counter(name, "rx_packets"));
 }

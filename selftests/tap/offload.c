@@ -40,29 +40,10 @@ FIXTURE_VARIANT_ADD(offload, ipv4_all) { 4, OFFLOADS };
 FIXTURE_VARIANT_ADD(offload, ipv6_none) { 6, 0 };
 FIXTURE_VARIANT_ADD(offload, ipv6_all) { 6, OFFLOADS };
 
-static socklen_t address_of(int family, const char *ipv4, const char *ipv6, uint16_t port,
-			    struct sockaddr_storage *address)
-{
-	struct sockaddr_in *in = (struct sockaddr_in *)address;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address;
-
-	memset(address, 0, sizeof(*address));
-	if (family == 4) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(port);
-		inet_pton(AF_INET, ipv4, &in->sin_addr);
-		return sizeof(*in);
-	}
-	in6->sin6_family = AF_INET6;
-	in6->sin6_port = htons(port);
-	inet_pton(AF_INET6, ipv6, &in6->sin6_addr);
-	return sizeof(*in6);
-}
-
 static int host_socket(int family, int type)
 {
 	struct sockaddr_storage address;
-	socklen_t length = address_of(family, HOST_IPV4, HOST_IPV6, PORT, &address);
+	socklen_t length = frame_address(family, HOST_IPV4, HOST_IPV6, PORT, &address);
 	int fd = socket(family == 4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0);
 
 	ASSERT_LE(0, fd);
@@ -253,7 +234,7 @@ TEST_F(offload, host_takes_a_large_segment_whole)
 TEST_F(offload, datagram_from_the_host_has_a_checksum_or_asks_for_it)
 {
 	struct sockaddr_storage peer;
-	socklen_t length = address_of(variant->family, PEER_IPV4, PEER_IPV6, PEER_PORT, &peer);
+	socklen_t length = frame_address(variant->family, PEER_IPV4, PEER_IPV6, PEER_PORT, &peer);
 
 	memset(self->data, 'x', 1000);
 	ASSERT_EQ(1000, sendto(self->udp, self->data, 1000, 0, (struct sockaddr *)&peer, length));
@@ -344,7 +325,7 @@ TEST_F(offload, udp_segmentation_by_whom_it_should)
 {
 	bool whole = !tap_set(self->fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6);
 	struct sockaddr_storage peer;
-	socklen_t length = address_of(variant->family, PEER_IPV4, PEER_IPV6, PEER_PORT, &peer);
+	socklen_t length = frame_address(variant->family, PEER_IPV4, PEER_IPV6, PEER_PORT, &peer);
 
 	if (!whole)
 		ASSERT_EQ(0, tap_set(self->fd, TUNSETOFFLOAD, variant->offloads));

@@ -4,7 +4,6 @@
  * arrive whole whatever the layout, layouts that no packet can have must be refused, and what
  * the NAPI instance keeps of joined packets must not be lost.
  */
-#include <sched.h>
 #include <sys/uio.h>
 
 #include "frames.h"
@@ -124,8 +123,8 @@ TEST_F(segments, of_a_stream_are_joined)
 	const size_t layout[] = { 10, 14, 40, 1000, 0 };
 	int total = 0, headers = 0;
 
-	ASSERT_TRUE(run("mount -t sysfs sysfs /sys && echo 200000000 > "
-			"/sys/class/net/%s/gro_flush_timeout; s=$?; umount /sys; exit $s", self->name));
+	tap_mount_sysfs();
+	tap_set_attribute(self->name, "gro_flush_timeout", 200000000);
 	for (int i = 0; i < 4; i++) {
 		build(self, i);
 		ASSERT_EQ(0, write_pieces(self, layout, frame_written(&self->frame)));

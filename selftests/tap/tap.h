@@ -6,12 +6,12 @@
 #ifndef SELFTESTS_TAP_TAP_H
 #define SELFTESTS_TAP_TAP_H
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +22,13 @@
 
 #include <linux/ethtool.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
 
 #include "harness.h"
 #include "net.h"
+#include "shell.h"
 
 #define TAP_NODE "/dev/ringhost-tap"
 #define TAP_FLAGS (IFF_TAP | IFF_NO_PI)
@@ -45,19 +47,6 @@
 #ifndef TUNSETCARRIER
 #define TUNSETCARRIER _IOW('T', 226, int)
 #endif
-
-/* Run a command of the host, such as ip; returns whether it succeeded. */
-__attribute__((format(printf, 1, 2)))
-static inline bool run(const char *format, ...)
-{
-	char command[512];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(command, sizeof(command), format, arguments);
-	va_end(arguments);
-	return system(command) == 0;
-}
 
 static inline int tap_open(void)
 {
@@ -208,6 +197,27 @@ static inline int tap_write(int fd, const void *packet, size_t length)
 	ssize_t written = write(fd, packet, length);
 
 	return written < 0 ? -errno : written;
+}
+
+/*
+ * The host's side: all packets of a protocol that an interface gave the stack, as the stack
+ * has them, each after its vnet header. Room for many.
+ */
+static inline int host_open(const char *name, unsigned int protocol)
+{
+	struct sockaddr_ll address = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(protocol),
+		.sll_ifindex = if_nametoindex(name),
+	};
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int one = 1, room = 64 << 20;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)));
+	ASSERT_EQ(0, setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)));
+	ASSERT_EQ(0, bind(fd, (struct sockaddr *)&address, sizeof(address)));
+	return fd;
 }
 
 /* Receive a frame on a socket; returns its length or -ETIMEDOUT. */

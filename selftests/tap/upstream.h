@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The stock /dev/net/tun and ours side by side, each in a network namespace of its own, so
- * that names and indexes can be the same: each call goes to both, and what they answer is
- * compared. Where we differ on purpose, upstream_differences[] says how and why, and exactly
- * that answer is expected of both.
+ * that names and indexes can be the same. See stock.h.
  */
 #ifndef SELFTESTS_TAP_UPSTREAM_H
 #define SELFTESTS_TAP_UPSTREAM_H
@@ -14,28 +12,13 @@
 
 #include <linux/if_packet.h>
 
+#include "stock.h"
 #include "tap.h"
 
 #define STOCK_NODE "/dev/net/tun"
 #define ARGUMENT_MAX 64
 
-enum { STOCK, OURS, NODES };
-
-/**
- * struct upstream_difference - a step that the two nodes answer differently, on purpose
- * @step: its name
- * @stock: what the stock node returns: a result or -errno
- * @ours: what ours returns
- * @why: the reason, which Documentation/uapi/tap.rst gives as well
- */
-struct upstream_difference {
-	const char *step;
-	int stock;
-	int ours;
-	const char *why;
-};
-
-static const struct upstream_difference upstream_differences[] = {
+static const struct difference upstream_differences[] = {
 	{ "vnet header of 129 bytes", 0, -EINVAL, "no kernel has one so long" },
 	{ "byte order: big", -EINVAL, 0, "tun has it only if built so" },
 	{ "byte order: big, back", -EINVAL, 0, "as above" },
@@ -110,16 +93,7 @@ static inline void upstream_exit(struct upstream *pair)
 
 static inline void upstream_compare(const char *step, const int result[NODES])
 {
-	const struct upstream_difference *difference = upstream_differences;
-
-	while (difference->step && strcmp(difference->step, step))
-		difference++;
-	EXPECT_EQ(difference->step ? difference->stock : result[STOCK], result[STOCK]) {
-		TEST_LOG("%s, stock", step);
-	}
-	EXPECT_EQ(difference->step ? difference->ours : result[STOCK], result[OURS]) {
-		TEST_LOG("%s", step);
-	}
+	stock_compare(upstream_differences, step, result);
 }
 
 /* One call on files of both; if both succeed the arguments then have to agree. */

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "bpf.h"
 #include "frames.h"
 #include "threads.h"
 #include "usage.h"
@@ -211,44 +212,29 @@ TEST_F(xdp_change, program_is_replaced_under_load)
 		  counter("xdp_errors"));
 }
 
-/* Whether a program still exists; ids are not given out again soon. */
-static bool is_alive(unsigned int id)
-{
-	union bpf_attr attribute = { .prog_id = id };
-	int fd = syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &attribute, sizeof(attribute));
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
 /* Attach a program and give it away; returns its id. */
 static unsigned int attach_for_good(const char *name, int verdict)
 {
-	struct bpf_prog_info info = { };
 	int program = xdp_load_verdict(verdict);
-	union bpf_attr attribute = {
-		.info = { .bpf_fd = program, .info_len = sizeof(info), .info = (uintptr_t)&info },
-	};
+	unsigned int id = bpf_id(program);
 
-	ASSERT_EQ(0, syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &attribute, sizeof(attribute)));
 	xdp_attach(name, program);
-	return info.id;
+	return id;
 }
 
 TEST_F(xdp_change, program_lives_until_replaced_detached_or_without_interface)
 {
 	unsigned int first = attach_for_good(self->name, XDP_PASS), second, third;
 
-	EXPECT_TRUE(is_alive(first));
+	EXPECT_TRUE(bpf_is_alive(first));
 	second = attach_for_good(self->name, XDP_DROP);
-	EXPECT_FALSE(is_alive(first));
-	EXPECT_TRUE(is_alive(second));
+	EXPECT_FALSE(bpf_is_alive(first));
+	EXPECT_TRUE(bpf_is_alive(second));
 	xdp_detach(self->name);
-	EXPECT_FALSE(is_alive(second));
+	EXPECT_FALSE(bpf_is_alive(second));
 	third = attach_for_good(self->name, XDP_DROP);
 	ASSERT_TRUE(run("ip link del %s", self->name));
-	EXPECT_FALSE(is_alive(third));
+	EXPECT_FALSE(bpf_is_alive(third));
 }
 
 TEST_F(xdp_change, program_goes_with_the_last_file)
@@ -257,7 +243,7 @@ TEST_F(xdp_change, program_goes_with_the_last_file)
 
 	write_frame(self, FRAME);
 	close(self->fd);
-	EXPECT_FALSE(is_alive(id));
+	EXPECT_FALSE(bpf_is_alive(id));
 	self->fd = tap_open();
 }
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The stock /dev/vhost-net and ours side by side: each call goes to both, and what they
- * answer is compared. Where we differ on purpose, differences[] says how and why, and
- * exactly that answer is expected of both.
+ * The stock /dev/vhost-net and ours side by side. See stock.h.
  */
 #ifndef SELFTESTS_PAIR_H
 #define SELFTESTS_PAIR_H
@@ -19,27 +17,12 @@
 
 #include "harness.h"
 #include "net.h"
+#include "stock.h"
 
 #define STOCK_NODE "/dev/vhost-net"
 #define STOCK_TUN "/dev/net/tun"
 #define KERNEL_HALF 0xffff888000000000ull
 #define PAIR_ARGUMENT_MAX 4096
-
-enum { STOCK, OURS, NODES };
-
-/**
- * struct difference - a step that the two nodes answer differently, on purpose
- * @step: its name
- * @stock: what the stock node returns: 0 or -errno
- * @ours: what ours returns
- * @why: the reason, which Documentation/uapi/vhost.rst gives as well
- */
-struct difference {
-	const char *step;
-	int stock;
-	int ours;
-	const char *why;
-};
 
 /**
  * struct pair - both nodes
@@ -86,28 +69,6 @@ static inline void pair_exit(struct pair *pair)
 	}
 }
 
-static inline const struct difference *pair_difference(const char *step)
-{
-	const struct difference *difference;
-
-	for (difference = differences; difference->step; difference++)
-		if (!strcmp(difference->step, step))
-			return difference;
-	return NULL;
-}
-
-static inline void pair_compare(const char *step, const int result[NODES])
-{
-	const struct difference *difference = pair_difference(step);
-
-	EXPECT_EQ(difference ? difference->stock : result[STOCK], result[STOCK]) {
-		TEST_LOG("%s, stock", step);
-	}
-	EXPECT_EQ(difference ? difference->ours : result[STOCK], result[OURS]) {
-		TEST_LOG("%s", step);
-	}
-}
-
 /* One call with an argument for each node; if both succeed the arguments then have to agree. */
 static inline void pair_call_two(struct pair *pair, const char *step, unsigned long request,
 				 const void *stock, const void *ours, size_t size, bool same)
@@ -119,7 +80,7 @@ static inline void pair_call_two(struct pair *pair, const char *step, unsigned l
 	memcpy(argument[OURS], ours, size);
 	for (unsigned int i = 0; i < NODES; i++)
 		result[i] = ioctl(pair->fd[i], request, argument[i]) ? -errno : 0;
-	pair_compare(step, result);
+	stock_compare(differences, step, result);
 	if (same && !result[STOCK] && !result[OURS])
 		EXPECT_EQ(0, memcmp(argument[STOCK], argument[OURS], size)) {
 			TEST_LOG("%s: the answers differ", step);
@@ -140,7 +101,7 @@ static inline void pair_call_raw(struct pair *pair, const char *step, unsigned l
 
 	for (unsigned int i = 0; i < NODES; i++)
 		result[i] = ioctl(pair->fd[i], request, argument) ? -errno : 0;
-	pair_compare(step, result);
+	stock_compare(differences, step, result);
 }
 
 static inline void pair_state(struct pair *pair, const char *step, unsigned long request,
