@@ -8,13 +8,10 @@
 # PACKED=on does the same with packed rings, QUEUES=2 with two queue pairs, VHOST=off with
 # QEMU's own device, which reads and writes the tap's file.
 set -uo pipefail
-. "$(dirname "$0")/../lib/cover.sh"
-. "$(dirname "$0")/../lib/guest-kernel.sh"
 
 TAP=qemu0
 HOST=10.98.0.1
 GUEST=10.98.0.2
-MODULES="virtio_pci virtio_net"
 MIB=2
 PACKED=${PACKED:-off}
 QUEUES=${QUEUES:-1}
@@ -22,28 +19,16 @@ VHOST=${VHOST:-on}
 # Seconds; generous, because both machines may be emulated.
 BOOT_PATIENCE=240
 COMMAND_PATIENCE=90
-TESTS=8
 
-number=0
 qemu=
 sum=
 pids=()
 
 # Bind mounts and the work folder vanish with this process's mount namespace.
 [[ -n ${IN_NAMESPACE:-} ]] || IN_NAMESPACE=1 exec unshare --mount -- "$0" "$@"
-
-expect() {
-	local name=$1 outcome=ok
-
-	shift
-	"$@" || outcome='not ok'
-	echo "$outcome $((++number)) $name"
-}
-
-skip_all() {
-	echo "1..0 # SKIP $*"
-	exit 0
-}
+. "$(dirname "$0")/../lib/cover.sh"
+. "$(dirname "$0")/../lib/guest-kernel.sh"
+. "$(dirname "$0")/../lib/ktap.sh"
 
 # Wait for a command to succeed, for some seconds.
 wait_for() {
@@ -61,49 +46,18 @@ clean_up() {
 	wait
 }
 
-# ---- the guest: busybox, and a shell that takes commands from the serial line ----
+# ---- the guest, and its shell that takes commands from the serial line ----
 
-write_init() {
-	cat <<INIT
-#!/bin/busybox sh
-/bin/busybox --install /bin
-export PATH=/bin
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-for module in \$(cat /order); do insmod "/\$module"; done
+# Expanded here but for what is escaped.
+JOB="
 ip addr add $GUEST/24 dev eth0
 ip link set eth0 up
 stty -echo
-echo guest: ready
+say ready
 while read -r line; do
-	eval "\$line" > /dev/null
-	echo "guest: status \$?"
-done
-INIT
-}
-
-unpack() {
-	case $1 in
-	*.xz) xz -dc "$1" ;;
-	*.zst) zstd -qdc "$1" ;;
-	*) cat "$1" ;;
-	esac
-}
-
-make_initrd() {
-	local root=$work/root path name
-
-	mkdir -p "$root"/{bin,proc,sys,dev} && cp "$(command -v busybox)" "$root/bin/" || return
-	write_init > "$root/init"
-	chmod +x "$root/init"
-	: > "$root/order"
-	for path in $(guest_modules $MODULES); do
-		name=$(basename "${path%%.ko*}").ko
-		unpack "$path" > "$root/$name" || return
-		echo "$name" >> "$root/order"
-	done
-	(cd "$root" && find . | cpio -o -H newc --quiet) > "$work/initrd"
-}
+	eval \"\$line\" > /dev/null
+	say status \$?
+done"
 
 # The pipes are opened for both directions so that neither open waits for QEMU.
 start_guest() {
@@ -114,7 +68,7 @@ start_guest() {
 		netdev+=",queues=$QUEUES" device+=",mq=on,vectors=$((2 * QUEUES + 2))"
 	fi
 	mkfifo "$work"/{serial,monitor}.{in,out}
-	exec {to_guest}<> "$work/serial.in" {from_guest}<> "$work/serial.out"
+	exec {to_guest}<> "$work/serial.in" {console}<> "$work/serial.out"
 	exec {to_monitor}<> "$work/monitor.in"
 	qemu-system-x86_64 -accel kvm -accel tcg -cpu max -smp "$QUEUES" -m 256 -nodefaults -display none \
 		-kernel "$GUEST_KERNEL" -initrd "$work/initrd" -append "console=ttyS0 quiet panic=-1" \
@@ -123,24 +77,9 @@ start_guest() {
 	wait_for 10 tap_exists && qemu=$(pgrep -n -f "ifname=$TAP,")
 }
 
-# Wait for a line of the guest; what follows @wanted is left in $answer.
-wait_line() {
-	local wanted=$1 end=$((SECONDS + $2)) line
-
-	while ((SECONDS < end)); do
-		read -r -t $((end - SECONDS)) -u "$from_guest" line || break
-		line=${line%$'\r'}
-		answer=${line##*guest: "$wanted"}
-		[[ $answer != "$line" ]] && return
-		echo "# guest: $line"
-	done
-	echo "# the guest did not say \"$wanted\" in time"
-	return 1
-}
-
 guest_runs() {
 	printf '%s\n' "$*" >&"$to_guest"
-	wait_line status $COMMAND_PATIENCE && ((answer == 0))
+	wait_guest status $COMMAND_PATIENCE && ((answer == 0))
 }
 
 # ---- the host ----
@@ -170,7 +109,7 @@ start_host() {
 }
 
 guest_boots() {
-	start_guest && start_host && wait_line ready $BOOT_PATIENCE
+	start_guest && start_host && wait_guest ready $BOOT_PATIENCE
 }
 
 # The character at a feature bit's place in sysfs; VIRTIO_F_RING_PACKED is bit 34.
@@ -246,7 +185,6 @@ nothing_is_left() {
 	wait_for 20 qemu_is_gone && [[ $(< /sys/module/ringhost_net/refcnt) -eq 0 ]]
 }
 
-echo "TAP version 13"
 for program in qemu-system-x86_64 busybox cpio; do
 	command -v "$program" > /dev/null || skip_all "no $program"
 done
@@ -255,9 +193,8 @@ work=$(mktemp -d)
 mount -t tmpfs work "$work" || exit 1
 trap clean_up EXIT
 cover /dev/ringhost-tap /dev/net/tun tun && cover /dev/ringhost-net /dev/vhost-net vhost_net || exit 1
-make_initrd || exit 1
+make_initrd "$JOB" virtio_pci virtio_net || exit 1
 
-echo "1..$TESTS"
 expect guest_boots_over_our_nodes guest_boots
 expect ring_format_is_the_one_asked_for ring_format_is_the_one_asked_for
 expect download_is_whole download_is_whole
@@ -266,3 +203,4 @@ expect counters_show_both_transfers counters_show_both_transfers
 expect every_queue_pair_is_used every_queue_pair_is_used
 expect goes_on_after_a_stop goes_on_after_a_stop
 expect nothing_is_left nothing_is_left
+finish

@@ -4,28 +4,15 @@
 # The stock `ip tuntap`, which knows only /dev/net/tun, over a bind mount: the simplest
 # program of those that must run unmodified. What it makes and deletes must be ours.
 set -uo pipefail
-. "$(dirname "$0")/../lib/cover.sh"
 
-TESTS=18
 NODE=/dev/ringhost-tap
-number=0
 
 # Mounts and interfaces vanish with this process's namespaces.
 if [[ -z ${IN_NAMESPACE:-} ]]; then
 	IN_NAMESPACE=1 exec unshare --mount --net -- "$0" "$@"
 fi
-
-expect() {
-	local name=$1
-
-	shift
-	number=$((number + 1))
-	if "$@"; then
-		echo "ok $number $name"
-	else
-		echo "not ok $number $name"
-	fi
-}
+. "$(dirname "$0")/../lib/cover.sh"
+. "$(dirname "$0")/../lib/ktap.sh"
 
 is_ours() {
 	ip -d link show "$1" 2> /dev/null | grep -q ringhost_tap
@@ -67,8 +54,6 @@ takes_address() {
 		ip route get 10.97.1.2 | grep -q "dev $1 src 10.97.1.1"
 }
 
-echo "TAP version 13"
-echo "1..$TESTS"
 cover "$NODE" /dev/net/tun tun || exit 1
 mount -t sysfs sysfs /sys || exit 1
 
@@ -92,3 +77,4 @@ expect tun_is_not_deleted_as_a_tap eval \
 	'! ip tuntap del dev rhn0 mode tap 2> /dev/null && is_ours rhn0'
 expect tun_is_deleted eval 'ip tuntap del dev rhn0 mode tun && is_gone rhn0'
 expect every_mode_is_deleted deletes_all
+finish

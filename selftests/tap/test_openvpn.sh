@@ -6,30 +6,16 @@
 # namespaces with a virtual cable between them.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-. "$here/../lib/cover.sh"
 
-TESTS=8
 PORT=5300
-number=0
 declare -A pids=()
 
 # Mounts, interfaces and namespaces vanish with this process's own.
 if [[ -z ${IN_NAMESPACE:-} ]]; then
 	IN_NAMESPACE=1 exec unshare --mount --net -- "$0" "$@"
 fi
-
-expect() {
-	local name=$1
-
-	shift
-	number=$((number + 1))
-	if "$@"; then
-		echo "ok $number $name"
-	else
-		echo "not ok $number $name"
-		sed 's/^/# /' "$scratch"/*.log
-	fi
-}
+. "$here/../lib/cover.sh"
+. "$here/../lib/ktap.sh"
 
 # eventually COMMAND...: it succeeds within the time that a slow machine may need.
 eventually() {
@@ -119,17 +105,18 @@ end_vpn() {
 	! on one ip link show vpn0 > /dev/null 2>&1 && ! on two ip link show vpn0 > /dev/null 2>&1
 }
 
-echo "TAP version 13"
-if ! command -v openvpn > /dev/null; then
-	echo "1..0 # SKIP no openvpn"
-	exit 0
-fi
+clean_up() {
+	kill "${pids[@]}" 2> /dev/null
+	((!failures)) || sed 's/^/# /' "$scratch"/*.log
+	rm -rf "$scratch"
+}
+
+command -v openvpn > /dev/null || skip_all 'no openvpn'
 scratch=$(mktemp -d)
-trap 'kill "${pids[@]}" 2> /dev/null; rm -rf "$scratch"' EXIT
+trap clean_up EXIT
 openvpn --genkey secret "$scratch/key" && mkfifo "$scratch/open" &&
 	head -c 300000 /dev/urandom > "$scratch/sent" &&
 	cover /dev/ringhost-tap /dev/net/tun tun && make_hosts || exit 1
-echo "1..$TESTS"
 expect bridged_vpn_comes_up tap_vpn_comes_up
 expect its_interfaces_are_ours interfaces_are_ours
 expect file_arrives_over_the_bridged_vpn file_arrives
@@ -138,4 +125,4 @@ expect interfaces_go_with_the_vpn end_vpn
 expect routed_vpn_comes_up tun_vpn_comes_up
 expect file_arrives_over_the_routed_vpn file_arrives
 expect interfaces_go_with_the_routed_vpn end_vpn
-exit 0
+finish

@@ -5,23 +5,10 @@
 # an open file keeps it, a persistent interface does not. Afterwards it is loaded again.
 set -uo pipefail
 
-TESTS=5
 ROUNDS=5
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 module=${RINGHOST_MODULES:-$here/../../build/modules/$(uname -r)}/ringhost_tap.ko
-number=0
-
-expect() {
-	local name=$1
-
-	shift
-	number=$((number + 1))
-	if "$@"; then
-		echo "ok $number $name"
-	else
-		echo "not ok $number $name"
-	fi
-}
+. "$here/../lib/ktap.sh"
 
 is_loaded() {
 	[[ -e /sys/module/ringhost_tap ]]
@@ -62,16 +49,11 @@ unload_and_load() {
 	done
 }
 
-echo "TAP version 13"
-if [[ ! -r $module ]]; then
-	echo "1..0 # SKIP no $module"
-	exit 0
-fi
-echo "1..$TESTS"
+[[ -r $module ]] || skip_all "no $module"
 expect open_file_keeps_the_module open_file_holds
 expect module_is_unloaded_with_persistent_interfaces unload_with_interfaces
 expect module_is_loaded_again load
 expect module_is_unloaded_and_loaded_in_turn unload_and_load
 expect device_works_afterwards make_persistent rhu2
 ip link del rhu2 2> /dev/null
-exit 0
+finish

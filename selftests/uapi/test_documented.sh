@@ -8,17 +8,7 @@ set -uo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 pages=$root/Documentation/uapi
-number=0 failures=0
-
-# result NAME STATUS [DETAIL]...
-result() {
-	local name=$1 status=$2 outcome=ok
-
-	shift 2
-	((status)) && outcome='not ok' && ((++failures))
-	echo "$outcome $((++number)) $name"
-	((status)) && (($#)) && printf '# %s\n' "$@"
-}
+. "$root/selftests/lib/ktap.sh"
 
 # Names that the rows of the ioctl tables begin with.
 table_ioctls() {
@@ -77,5 +67,4 @@ gone=$(grep -rhoE '``RINGHOST_(GET|SET|BLK)_[A-Z_]+``' "$pages" | tr -d '`' | so
 [[ -z $gone ]]
 result "every ioctl of ours that is documented exists" $? "$gone"
 
-echo "1..$number"
-((!failures))
+finish

@@ -29,7 +29,7 @@ while :; do
 			say failed $disk
 	done
 	say synced $number
-done' || skip_all 'cannot make an initramfs'
+done' "${GUEST_MODULES[@]}" || skip_all 'cannot make an initramfs'
 
 # Direct I/O needs a file system on a real device; without one, files in memory must do.
 make_images() {

@@ -25,7 +25,7 @@ ip link set eth0 up
 (while :; do dd if=/dev/zero of=/dev/vdb bs=64k count=64 conv=fsync; done) 2> /dev/null &
 until ping -c 1 -W 1 $HOST > /dev/null; do :; done
 say busy
-while :; do ping -q -c 100 -i 0 -s 1400 $HOST > /dev/null; done" ||
+while :; do ping -q -c 100 -i 0 -s 1400 $HOST > /dev/null; done" "${GUEST_MODULES[@]}" ||
 	skip_all 'cannot make an initramfs'
 
 truncate -s 16M "$work/first"

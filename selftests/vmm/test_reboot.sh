@@ -66,7 +66,7 @@ modules_unused() {
 	[[ $(cat /sys/module/ringhost{_net,_blk,_tap}/refcnt | tr -d '\n') == 000 ]]
 }
 
-make_initrd "$JOB" || skip_all 'the initramfs cannot be made'
+make_initrd "$JOB" "${GUEST_MODULES[@]}" || skip_all 'the initramfs cannot be made'
 modprobe -q tun
 reboot_with userspace
 if [[ -e /dev/ringhost-blk && -e /dev/ringhost-net && -e /dev/ringhost-tap ]]; then

@@ -1,44 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Common to the tests of the ringhost command; sourced, not run. Gives a work folder
-# that vanishes with the test, KTAP results, and guests of a few instructions that
+# that vanishes with the test, the results of ktap.sh, and guests of a few instructions that
 # come as a bzImage of our own making, so that no distribution kernel is needed.
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # for who sources this
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$here/../lib/ktap.sh"
 RINGHOST=${RINGHOST:-$(dirname "$(dirname "$here")")/build/ringhost}
 # Seconds; generous, because the machine may be emulated.
 PATIENCE=${PATIENCE:-60}
-
-number=0
-failures=0
-
-skip_all() {
-	echo "1..0 # SKIP $*"
-	exit 0
-}
-
-# result NAME STATUS [DETAIL]...
-result() {
-	local name=$1 status=$2 outcome=ok
-
-	shift 2
-	((status)) && outcome='not ok' && ((++failures))
-	echo "$outcome $((++number)) $name"
-	((status)) && (($#)) && printf '%s\n' "$@" | sed 's/^/# /'
-	return 0
-}
-
-skip() {
-	echo "ok $((++number)) $1 # SKIP $2"
-}
-
-finish() {
-	echo "1..$number"
-	((!failures))
-	exit
-}
 
 # KVM as such: a machine that has the node can still be unable to run a guest.
 have_kvm() {
