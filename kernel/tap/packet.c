@@ -183,6 +183,24 @@ static struct sk_buff *copy_segments(struct rh_tap_queue *queue, struct rh_tap_h
 	return error ? ERR_PTR(error) : rh_tap_segments_copy(queue, from);
 }
 
+/*
+ * Fill a packet of alloc_packet(). Its fragments are lowmem, each in one piece: they need not be
+ * filled page by page, as those of a packet of unknown origin.
+ */
+static bool fill_packet(struct sk_buff *skb, struct iov_iter *from)
+{
+	const struct skb_shared_info *shared = skb_shinfo(skb);
+	unsigned int i;
+
+	if (!copy_from_iter_full(skb->data, skb_headlen(skb), from))
+		return false;
+	for (i = 0; i < shared->nr_frags; i++)
+		if (!copy_from_iter_full(skb_frag_address(&shared->frags[i]),
+					 skb_frag_size(&shared->frags[i]), from))
+			return false;
+	return true;
+}
+
 /* Any packet: the vnet header says how much of it is to lie in the linear part. */
 static struct sk_buff *copy_scattered(struct rh_tap_header *header, struct iov_iter *from,
 				      const struct rh_tap_format *format, struct sock *sk,
@@ -199,7 +217,7 @@ static struct sk_buff *copy_scattered(struct rh_tap_header *header, struct iov_i
 	skb = alloc_packet(sk, linear_length(header, length), length, nonblock);
 	if (IS_ERR(skb))
 		return skb;
-	if (skb_copy_datagram_from_iter(skb, 0, from, length)) {
+	if (!fill_packet(skb, from)) {
 		kfree_skb(skb);
 		return ERR_PTR(-EFAULT);
 	}
@@ -279,14 +297,50 @@ struct sk_buff *rh_tap_packet_build(struct rh_tap_queue *queue, struct iov_iter 
 	return skb;
 }
 
+/* Whether each fragment is a piece of memory as it stands. Not: highmem, a device's own. */
+static bool is_addressable(const struct sk_buff *skb)
+{
+	const struct skb_shared_info *shared = skb_shinfo(skb);
+	const struct page *page;
+	unsigned int i;
+
+	for (i = 0; i < shared->nr_frags; i++) {
+		page = skb_frag_page(&shared->frags[i]);
+		if (!page || PageHighMem(page))
+			return false;
+	}
+	return !skb_has_frag_list(skb);
+}
+
+/* As much as there is room for. */
+static __always_inline bool copy_piece_out(const void *bytes, size_t length, struct iov_iter *to)
+{
+	length = min(length, iov_iter_count(to));
+	return copy_to_iter(bytes, length, to) == length;
+}
+
+static bool copy_fragments_out(const struct sk_buff *skb, struct iov_iter *to)
+{
+	const struct skb_shared_info *shared = skb_shinfo(skb);
+	unsigned int i;
+
+	if (unlikely(!is_addressable(skb)))
+		return !skb_copy_datagram_iter(skb, 0, to, skb->len);
+	if (!copy_piece_out(skb->data, skb_headlen(skb), to))
+		return false;
+	for (i = 0; i < shared->nr_frags; i++)
+		if (!copy_piece_out(skb_frag_address(&shared->frags[i]),
+				    skb_frag_size(&shared->frags[i]), to))
+			return false;
+	return true;
+}
+
 static bool copy_frame_out(const struct sk_buff *skb, struct iov_iter *to)
 {
-	size_t length = min_t(size_t, skb->len, iov_iter_count(to));
-
 	/* Most packets are in one piece: then there is nothing to walk. */
 	if (!skb_is_nonlinear(skb))
-		return copy_to_iter(skb->data, length, to) == length;
-	return !skb_copy_datagram_iter(skb, 0, to, skb->len);
+		return copy_piece_out(skb->data, skb->len, to);
+	return copy_fragments_out(skb, to);
 }
 
 /* @length is the packet's and all that goes before it. */
