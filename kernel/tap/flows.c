@@ -35,13 +35,6 @@ static u64 *place_of(const struct rh_tap *tap, u32 hash)
 	return &tap->flows.entries[hash % ENTRIES];
 }
 
-/* Whether there is anything to choose, and nobody else who does. */
-bool rh_tap_flows_matter(const struct rh_tap *tap)
-{
-	return READ_ONCE(tap->queue_count) > 1 && tap->flows.entries &&
-	       !rcu_access_pointer(tap->filter.steering);
-}
-
 /**
  * rh_tap_flows_note() - remember where a flow is written
  * @tap: an interface where that matters

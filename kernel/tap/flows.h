@@ -21,7 +21,6 @@ struct rh_tap_flows {
 
 int rh_tap_flows_init(struct rh_tap *tap);
 void rh_tap_flows_exit(struct rh_tap *tap);
-bool rh_tap_flows_matter(const struct rh_tap *tap);
 void rh_tap_flows_note(struct rh_tap *tap, struct sk_buff *skb, unsigned int index);
 int rh_tap_flows_find(const struct rh_tap *tap, const struct sk_buff *skb);
 

@@ -45,9 +45,11 @@ static u16 netdev_select_queue(struct net_device *dev, struct sk_buff *skb,
 			       struct net_device *subordinate)
 {
 	struct rh_tap *tap = netdev_priv(dev);
-	int index = rh_tap_filter_steer(tap, skb);
+	int index = -1;
 
-	if (index < 0 && rh_tap_flows_matter(tap))
+	if (rcu_access_pointer(tap->filter.steering))
+		index = rh_tap_filter_steer(tap, skb);
+	else if (rh_tap_flows_matter(tap))
 		index = rh_tap_flows_find(tap, skb);
 	return index < 0 ? netdev_pick_tx(dev, skb, subordinate) : index;
 }
