@@ -22,6 +22,8 @@
 
 /* For local experiments; nothing in the host speaks it. */
 #define ETHERTYPE 0x88b5
+/* The source port of the first queue's flow. */
+#define PORT 40000
 #define HEADER sizeof(struct virtio_net_hdr)
 /* Packets measured; the first ones, which find cold caches, are not among them. */
 #define WARM_UP 256
@@ -57,17 +59,20 @@ void bench_tap_add_address(void)
 			    "ip neighbour add " PEER_IPV4 " lladdr 02:00:00:00:00:02 dev bench0"));
 }
 
-static void open_file(struct bench_tap *tap)
+static int open_file(const struct bench_tap *tap)
 {
 	struct ifreq request = {
 		.ifr_name = "bench0",
 		.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR,
 	};
+	int fd = open(tap->stock ? "/dev/net/tun" : "/dev/ringhost-tap",
+		      O_RDWR | O_CLOEXEC | O_NONBLOCK);
 
-	tap->fd = open(tap->stock ? "/dev/net/tun" : "/dev/ringhost-tap",
-		       O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	BENCH_CHECK(tap->fd >= 0 && !ioctl(tap->fd, TUNSETIFF, &request));
-	BENCH_CHECK(!ioctl(tap->fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6));
+	if (tap->row->queues > 1)
+		request.ifr_flags |= IFF_MULTI_QUEUE;
+	BENCH_CHECK(fd >= 0 && !ioctl(fd, TUNSETIFF, &request));
+	BENCH_CHECK(!ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6));
+	return fd;
 }
 
 static void open_socket(struct bench_tap *tap)
@@ -88,28 +93,45 @@ static void open_socket(struct bench_tap *tap)
 void bench_tap_open(struct bench_tap *tap)
 {
 	BENCH_CHECK(!unshare(CLONE_NEWNET));
-	open_file(tap);
+	for (unsigned int i = 0; i < tap->row->queues; i++)
+		tap->fds[i] = open_file(tap);
 	set_up();
 	open_socket(tap);
 }
 
-/* A frame without meaning, or a TCP segment to be split further. */
+/*
+ * A frame without meaning; with several queues, where it needs a flow, a datagram; or a TCP
+ * segment to be split further. As it is for another host, the stack looks at no more of it.
+ */
 static void fill_frame(struct bench_tap *tap)
 {
+	const bool large = tap->row->gso_size;
+	const size_t transport = large ? sizeof(struct tcphdr) : sizeof(struct udphdr);
 	const struct frame_plan plan = {
-		.family = 4, .protocol = IPPROTO_TCP, .flags = TH_ACK, .partial = true,
-		.payload = tap->row->size - ETH_HLEN - sizeof(struct iphdr) - sizeof(struct tcphdr),
+		.destination = frame_peer_mac, .family = 4,
+		.protocol = large ? IPPROTO_TCP : IPPROTO_UDP, .flags = TH_ACK, .partial = true,
+		.payload = tap->row->size - ETH_HLEN - sizeof(struct iphdr) - transport,
 	};
 
 	frame_build(&tap->frame, &plan);
-	if (tap->row->gso_size) {
+	if (large) {
 		tap->frame.header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 		tap->frame.header.gso_size = tap->row->gso_size;
 		tap->frame.header.hdr_len = tap->frame.payload;
 	} else {
 		memset(&tap->frame.header, 0, sizeof(tap->frame.header));
-		frame_put16(tap->frame.bytes + 2 * ETH_ALEN, ETHERTYPE);
+		if (tap->row->queues == 1)
+			frame_put16(tap->frame.bytes + 2 * ETH_ALEN, ETHERTYPE);
 	}
+}
+
+/* The queue whose turn it is; the frame becomes one of its flow. */
+static int next_queue(struct bench_tap *tap, unsigned int turn)
+{
+	unsigned int queue = turn % tap->row->queues;
+
+	frame_put16(tap->frame.bytes + tap->frame.transport, PORT + queue);
+	return tap->fds[queue];
 }
 
 static void write_frames(struct bench_tap *tap, unsigned int count)
@@ -117,15 +139,17 @@ static void write_frames(struct bench_tap *tap, unsigned int count)
 	ssize_t length = frame_written(&tap->frame);
 
 	while (count--)
-		BENCH_CHECK(write(tap->fd, &tap->frame, length) == length);
+		BENCH_CHECK(write(next_queue(tap, count), &tap->frame, length) == length);
 }
 
 static void send_frames(struct bench_tap *tap, unsigned int count)
 {
 	ssize_t length = frame_written(&tap->frame);
 
-	while (count--)
+	while (count--) {
+		next_queue(tap, count);
 		BENCH_CHECK(send(tap->host, &tap->frame, length, 0) == length);
+	}
 }
 
 static void read_frames(struct bench_tap *tap, unsigned int count)
@@ -134,7 +158,7 @@ static void read_frames(struct bench_tap *tap, unsigned int count)
 	ssize_t length = frame_written(&tap->frame);
 
 	while (count--)
-		BENCH_CHECK(read(tap->fd, packet, sizeof(packet)) == length);
+		BENCH_CHECK(read(next_queue(tap, count), packet, sizeof(packet)) == length);
 }
 
 /* From the file into the host's stack. */
@@ -178,6 +202,8 @@ static struct out_times time_out(struct bench_tap *tap, unsigned int count)
 static struct out_times measure_out(struct bench_tap *tap)
 {
 	fill_frame(tap);
+	/* A flow that is written on a queue is answered there. */
+	write_frames(tap, tap->row->queues);
 	time_out(tap, WARM_UP);
 	return time_out(tap, PACKETS);
 }

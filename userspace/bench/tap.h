@@ -19,6 +19,8 @@
 	} \
 } while (0)
 
+#define BENCH_QUEUES 2
+
 struct bench_tap;
 
 /**
@@ -26,12 +28,14 @@ struct bench_tap;
  * @name: as the command line has it
  * @size: bytes of a frame, of a TCP segment's payload or of a datagram's
  * @gso_size: payload of one segment of each frame; 0: it is one
+ * @queues: of the tap, each with a file and a flow of its own; packets take turns
  * @run: measures it
  */
 struct bench_row {
 	const char *name;
 	size_t size;
 	size_t gso_size;
+	unsigned int queues;
 	double (*run)(struct bench_tap *tap);
 };
 
@@ -39,14 +43,14 @@ struct bench_row {
  * struct bench_tap - the tap at work, in a network namespace of its own
  * @row: what is measured
  * @stock: it is the kernel's own
- * @fd: its file, which does not block
+ * @fds: its files, one for each queue, which do not block
  * @host: a packet socket on the interface
  * @frame: room for a packet with its vnet header
  */
 struct bench_tap {
 	const struct bench_row *row;
 	bool stock;
-	int fd;
+	int fds[BENCH_QUEUES];
 	int host;
 	struct frame frame;
 };

@@ -41,9 +41,9 @@ static void write_segment(struct bench_tap *tap, uint32_t sequence, uint32_t ack
 		.sequence = sequence, .acknowledge = acknowledge, .flags = flags, .partial = true,
 	};
 
-	BENCH_CHECK(!ioctl(tap->fd, SIOCGIFHWADDR, &request));
+	BENCH_CHECK(!ioctl(tap->fds[0], SIOCGIFHWADDR, &request));
 	frame_build(&tap->frame, &plan);
-	BENCH_CHECK(write(tap->fd, &tap->frame, frame_written(&tap->frame)) > 0);
+	BENCH_CHECK(write(tap->fds[0], &tap->frame, frame_written(&tap->frame)) > 0);
 }
 
 static int open_listener(void)
@@ -61,12 +61,12 @@ static uint32_t read_syn_ack(struct bench_tap *tap)
 {
 	const unsigned char *frame = packet + sizeof(struct virtio_net_hdr);
 	const unsigned char *tcp = frame + ETH_HLEN + sizeof(struct iphdr);
-	struct pollfd poller = { .fd = tap->fd, .events = POLLIN };
+	struct pollfd poller = { .fd = tap->fds[0], .events = POLLIN };
 	uint32_t sequence;
 
 	do {
 		BENCH_CHECK(poll(&poller, 1, 5000) == 1);
-		BENCH_CHECK(read(tap->fd, packet, sizeof(packet)) > 0);
+		BENCH_CHECK(read(tap->fds[0], packet, sizeof(packet)) > 0);
 	} while (frame[ETH_HLEN + 9] != IPPROTO_TCP || tcp[13] != (TH_SYN | TH_ACK));
 	memcpy(&sequence, tcp + 4, sizeof(sequence));
 	return ntohl(sequence);
@@ -81,7 +81,7 @@ static void write_burst(struct bench_tap *tap, uint32_t *sequence)
 	for (unsigned int i = 0; i < BURST; i++) {
 		frame_put16(field, *sequence >> 16);
 		frame_put16(field + 2, *sequence);
-		BENCH_CHECK(write(tap->fd, &tap->frame, length) == length);
+		BENCH_CHECK(write(tap->fds[0], &tap->frame, length) == length);
 		*sequence += tap->row->size;
 	}
 }
@@ -96,7 +96,7 @@ static void run_bursts(struct bench_tap *tap, int receiver, unsigned int bursts,
 	while (bursts--) {
 		write_burst(tap, sequence);
 		BENCH_CHECK(recv(receiver, data, length, MSG_WAITALL) == length);
-		while (read(tap->fd, packet, sizeof(packet)) > 0)
+		while (read(tap->fds[0], packet, sizeof(packet)) > 0)
 			;
 	}
 }
@@ -144,7 +144,7 @@ double bench_tap_flood(struct bench_tap *tap)
 {
 	ssize_t wanted = sizeof(struct virtio_net_hdr) + ETH_HLEN + sizeof(struct iphdr) +
 			 sizeof(struct udphdr) + tap->row->size;
-	struct pollfd poller = { .fd = tap->fd, .events = POLLIN };
+	struct pollfd poller = { .fd = tap->fds[0], .events = POLLIN };
 	unsigned int received = 0;
 	pid_t sender;
 
@@ -154,7 +154,7 @@ double bench_tap_flood(struct bench_tap *tap)
 	if (!sender)
 		send_datagrams(tap->row->size);
 	while (poll(&poller, 1, QUIET) == 1) {
-		received += read(tap->fd, packet, sizeof(packet)) == wanted;
+		received += read(tap->fds[0], packet, sizeof(packet)) == wanted;
 		for (volatile unsigned int i = 0; i < DELAY; i++)
 			;
 	}
