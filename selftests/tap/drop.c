@@ -73,6 +73,17 @@ TEST_F(drop, full_ring_drops_counts_and_stops_nobody)
 	EXPECT_EQ(-1, read_number(self, 0));
 }
 
+TEST_F(drop, switch_shows_how_it_stands)
+{
+	for (unsigned int drops = 0; drops < 2; drops++) {
+		struct ethtool_value value = { .cmd = ETHTOOL_GPFLAGS };
+
+		tap_drop_when_full(self->name, drops);
+		ethtool(self->name, &value);
+		EXPECT_EQ(drops, value.data);
+	}
+}
+
 TEST_F(drop, turning_it_on_sets_free_who_waits)
 {
 	unsigned int count = send_frames(self, 0, 20 * RING);
