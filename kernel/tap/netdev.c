@@ -125,9 +125,10 @@ static s64 sum(const struct rh_tap_slot *slot, enum rh_tap_stat first, enum rh_t
 static void netdev_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 {
 	const struct rh_tap *tap = netdev_priv(dev);
-	const struct rh_tap_slot *slot;
+	/* Not all who ask hold RTNL: sysfs does not. */
+	const struct rh_tap_slot *slot, *end = tap->slots + READ_ONCE(tap->slots_used);
 
-	for (slot = tap->slots; slot < tap->slots + tap->slots_used; slot++) {
+	for (slot = tap->slots; slot < end; slot++) {
 		stats->tx_packets += atomic64_read(&slot->stats[RH_TAP_STAT_TX_PACKETS]);
 		stats->tx_bytes += atomic64_read(&slot->stats[RH_TAP_STAT_TX_BYTES]);
 		stats->tx_dropped += sum(slot, RH_TAP_STAT_TX_DROPPED, RH_TAP_STAT_TX_FILTERED);

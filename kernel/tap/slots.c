@@ -22,7 +22,7 @@ static void enter_slot(struct rh_tap *tap, struct rh_tap_queue *queue)
 	WRITE_ONCE(queue->index, index);
 	WRITE_ONCE(queue->disabled, false);
 	WRITE_ONCE(tap->queue_count, index + 1);
-	tap->slots_used = max(tap->slots_used, index + 1);
+	WRITE_ONCE(tap->slots_used, max(tap->slots_used, index + 1));
 	rcu_assign_pointer(queue->tap, tap);
 	rcu_assign_pointer(tap->slots[index].queue, queue);
 }

@@ -95,7 +95,8 @@ struct rh_tap_slot {
  * @disabled: queues without a slot, by their entry; under RTNL
  * @slot_count: entries of @slots; constant: RH_TAP_QUEUES_MAX, or 1 without
  *	IFF_MULTI_QUEUE
- * @slots_used: those that ever had a queue, at least 1; written under RTNL
+ * @slots_used: those that ever had a queue, at least 1; written under RTNL, read
+ *	anywhere
  * @slots: one for each queue of the net_device
  */
 struct rh_tap {
