@@ -173,4 +173,11 @@ static inline void bpf_net_ctx_clear(struct bpf_net_context *context) { }
 #define rh_compat_set_xdp_features(dev) ((void)(dev))
 #endif
 
+/* Who takes packets from a tun's ring has to wake the tun's queue; as of 7.3, not in 6.12. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+#define rh_compat_get_tun_wake() symbol_get(tun_wake_queue)
+#else
+#define rh_compat_get_tun_wake() ((void (*)(struct file *, int))NULL)
+#endif
+
 #endif /* RH_COMPAT_H */

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * (3) Ports: how the network backend finds the tap behind a file descriptor
+ * (3) Ports: how the network backend finds the tap behind a file
  * without the two modules knowing each other.
  *
  * Set-up path only: process context, from ioctls and module init and exit.
  */
 #include <linux/err.h>
 #include <linux/export.h>
-#include <linux/file.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 
@@ -41,7 +40,14 @@ void rh_port_unregister(struct rh_port_type *type)
 }
 EXPORT_SYMBOL_GPL(rh_port_unregister);
 
-static struct rh_port *port_of_file(struct file *file)
+/**
+ * rh_port_get - find the port behind a file
+ * @file: held by the caller as long as it uses the port
+ *
+ * Return: the port; ERR_PTR: -ENOTSOCK no kind of file that is registered, or what the port's
+ * module says.
+ */
+struct rh_port *rh_port_get(struct file *file)
 {
 	struct rh_port *port = ERR_PTR(-ENOTSOCK);
 	struct rh_port_type *type;
@@ -54,29 +60,6 @@ static struct rh_port *port_of_file(struct file *file)
 		}
 	}
 	mutex_unlock(&port_types_lock);
-	return port;
-}
-
-/**
- * rh_port_get - find the port behind one of the caller's file descriptors
- * @fd: the descriptor
- * @file: receives the file, to be given back with fput() when the port is let go
- *
- * Return: the port; ERR_PTR: -EBADF no such descriptor, -ENOTSOCK no port, or what the
- * port's module says.
- */
-struct rh_port *rh_port_get(int fd, struct file **file)
-{
-	struct rh_port *port;
-
-	*file = fget(fd);
-	if (!*file)
-		return ERR_PTR(-EBADF);
-	port = port_of_file(*file);
-	if (IS_ERR(port)) {
-		fput(*file);
-		*file = NULL;
-	}
 	return port;
 }
 EXPORT_SYMBOL_GPL(rh_port_get);

@@ -27,20 +27,40 @@ static bool net_process(struct rh_queue *queue)
 
 static int net_start(struct rh_queue *queue)
 {
-	return queue->index == RH_NET_RX ? rh_rx_start(rh_net_dev_of(queue->dev)) : 0;
+	struct rh_net_dev *net = rh_net_dev_of(queue->dev);
+
+	return queue->index == RH_NET_RX ? rh_rx_start(net) : rh_tx_start(net);
 }
 
 static void net_stop(struct rh_queue *queue)
 {
+	struct rh_net_dev *net = rh_net_dev_of(queue->dev);
+
 	if (queue->index == RH_NET_RX)
-		rh_rx_stop(rh_net_dev_of(queue->dev));
+		rh_rx_stop(net);
+	else
+		rh_tx_stop(net);
+}
+
+static struct rh_port *port_of_file(struct file *file)
+{
+	struct rh_port *port = rh_port_get(file);
+
+	return port == ERR_PTR(-ENOTSOCK) ? rh_socket_port_get(file) : port;
+}
+
+static void put_port(struct rh_port *port, struct file *file)
+{
+	if (port && port->ops->release)
+		port->ops->release(port);
+	if (file)
+		fput(file);
 }
 
 static void drop_port(struct rh_net_queue *net_queue)
 {
 	rh_queue_stop(&net_queue->queue);
-	if (net_queue->file)
-		fput(net_queue->file);
+	put_port(net_queue->port, net_queue->file);
 	net_queue->port = NULL;
 	net_queue->file = NULL;
 }
@@ -59,8 +79,7 @@ static int replace_port(struct rh_net_queue *net_queue, struct rh_port *port, st
 	net_queue->file = file;
 	err = rh_queue_start(&net_queue->queue);
 	if (!err) {
-		if (old.file)
-			fput(old.file);
+		put_port(old.port, old.file);
 		return 0;
 	}
 	net_queue->port = old.port;
@@ -73,7 +92,7 @@ static int replace_port(struct rh_net_queue *net_queue, struct rh_port *port, st
 /*
  * VHOST_NET_SET_BACKEND. With fd -1 the queue stops, which cannot fail. Else errors, all of
  * which leave the queue as it was: EBADF no such file, ENOTSOCK the file is no port, EBADFD
- * a tap without an interface, EBUSY another queue receives from the port, EFAULT ring
+ * a tap or tun without an interface, EBUSY another queue receives from the port, EFAULT ring
  * addresses unusable, ENOMEM; and what rh_queue_start() adds.
  */
 static long set_backend(struct rh_queue *queue, union rh_vring_argument *arg)
@@ -87,12 +106,17 @@ static long set_backend(struct rh_queue *queue, union rh_vring_argument *arg)
 		drop_port(net_queue);
 		return 0;
 	}
-	port = rh_port_get(arg->file.fd, &file);
-	if (IS_ERR(port))
+	file = fget(arg->file.fd);
+	if (!file)
+		return -EBADF;
+	port = port_of_file(file);
+	if (IS_ERR(port)) {
+		fput(file);
 		return PTR_ERR(port);
+	}
 	err = replace_port(net_queue, port, file);
 	if (err)
-		fput(file);
+		put_port(port, file);
 	return err;
 }
 

@@ -2,7 +2,8 @@
 /*
  * (3) The network backend's private face: one device is one queue pair, queue 0
  * towards the driver (rx.c) and queue 1 from it (tx.c), each with a port of its
- * own behind it. device.c owns the ports; the worker of a queue uses them.
+ * own behind it. device.c owns the ports; the worker of a queue uses them. socket.c makes
+ * ports of what is no tap of ours.
  */
 #ifndef RH_NET_H
 #define RH_NET_H
@@ -157,6 +158,10 @@ int rh_rx_start(struct rh_net_dev *net);
 void rh_rx_stop(struct rh_net_dev *net);
 bool rh_rx_process(struct rh_net_dev *net);
 
+int rh_tx_start(struct rh_net_dev *net);
+void rh_tx_stop(struct rh_net_dev *net);
 bool rh_tx_process(struct rh_net_dev *net);
+
+struct rh_port *rh_socket_port_get(struct file *file);
 
 #endif /* RH_NET_H */

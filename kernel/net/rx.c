@@ -141,8 +141,17 @@ static int gather(struct rh_net_dev *net, size_t length, struct rh_net_budget *b
 	return 0;
 }
 
+/*
+ * A header that says nothing cannot leave a checksum to the driver. Packet sockets hand out
+ * packets that want one; cutting up large ones is left to whoever has them sent so.
+ */
+static int finish_checksum(struct sk_buff *skb)
+{
+	return skb->ip_summed == CHECKSUM_PARTIAL && !skb_is_gso(skb) ? skb_checksum_help(skb) : 0;
+}
+
 /* The header for @skb in the gathered chains; EINVAL for offloads virtio cannot express. */
-static int make_header(struct rh_net_dev *net, const struct sk_buff *skb,
+static int make_header(struct rh_net_dev *net, struct sk_buff *skb,
 		       struct virtio_net_hdr_mrg_rxbuf *header)
 {
 	bool little_endian = virtio_legacy_is_little_endian() ||
@@ -151,11 +160,11 @@ static int make_header(struct rh_net_dev *net, const struct sk_buff *skb,
 	memset(header, 0, sizeof(*header));
 	header->num_buffers = __cpu_to_virtio16(little_endian, net->rx.chain_count);
 	if (rh_net_header_is_ours(queue_of(net)))
-		return 0;
+		return finish_checksum(skb);
 	return virtio_net_hdr_from_skb(skb, &header->hdr, little_endian, true, 0);
 }
 
-static int copy_packet(struct rh_net_dev *net, const struct sk_buff *skb, size_t header_len)
+static int copy_packet(struct rh_net_dev *net, struct sk_buff *skb, size_t header_len)
 {
 	struct virtio_net_hdr_mrg_rxbuf header;
 	struct rh_rx *rx = &net->rx;
@@ -266,7 +275,7 @@ int rh_rx_start(struct rh_net_dev *net)
 }
 
 /**
- * rh_rx_stop - leave the port, and free the packets taken from it
+ * rh_rx_stop - leave the port, and give back the packets taken from it
  * @net: the device; its receive queue's lock is held, the queue no longer runs
  */
 void rh_rx_stop(struct rh_net_dev *net)
@@ -275,6 +284,10 @@ void rh_rx_stop(struct rh_net_dev *net)
 	struct rh_rx *rx = &net->rx;
 
 	port->ops->detach(port);
+	if (port->ops->give_back) {
+		port->ops->give_back(port, rx->batch + rx->first, rx->count - rx->first);
+		return;
+	}
 	for (; rx->first < rx->count; rx->first++)
 		kfree_skb(rx->batch[rx->first]);
 }

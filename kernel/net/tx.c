@@ -6,33 +6,51 @@
  *	driver's memory -> they go to the host's network stack, a list of a few at a time ->
  *	the chains go back and are published at once
  *
- * Sleeps with kicks enabled when the ring is empty; nothing else makes it wait. A
- * packet that cannot be sent (malformed, refused by the port, in memory that the owner
- * unmapped) is counted and its chain completed: it must not stop the packets behind
- * it. vhost-net does the same with what its socket refuses.
+ * A port that takes messages (socket.c) gets one after the other instead.
  *
- * Runs in the queue's worker under the queue's lock. Entry point: rh_tx_process().
+ * Sleeps with kicks enabled when the ring is empty. The only other thing it waits for, with
+ * kicks disabled, is room in a port that takes messages. A packet that cannot be sent
+ * (malformed, refused by the port, in memory that the owner unmapped) is counted and its
+ * chain completed: it must not stop the packets behind it. vhost-net does the same with what
+ * its socket refuses.
+ *
+ * Runs in the queue's worker under the queue's lock. Entry points: rh_tx_process(),
+ * rh_tx_start(), rh_tx_stop().
  */
 #include <linux/err.h>
 
 #include "net.h"
 
-/* Returns NULL, having counted why, for what is not a packet. */
-static struct sk_buff *build_packet(struct rh_net_queue *tx, const struct rh_chain *chain)
+/*
+ * Have @from be what the port is to get of a chain. Returns how long a header it begins with, or
+ * EINVAL, having counted why, for what is not a packet.
+ */
+static int find_packet(struct rh_net_queue *tx, const struct rh_chain *chain,
+		       struct iov_iter *from)
 {
 	size_t header_len = rh_net_header_length(&tx->queue);
-	struct iov_iter from;
-	struct sk_buff *skb;
 
 	if (chain->in_count || chain->out_bytes <= header_len) {
 		rh_queue_count(&tx->queue, REJECT_NET_HEADER, 1);
+		return -EINVAL;
+	}
+	iov_iter_init(from, ITER_SOURCE, chain->out, chain->out_count, chain->out_bytes);
+	if (!rh_net_header_is_ours(&tx->queue))
+		return header_len;
+	iov_iter_advance(from, header_len);
+	return 0;
+}
+
+/* Returns NULL, having counted why, for what is not a packet. */
+static struct sk_buff *build_packet(struct rh_net_queue *tx, const struct rh_chain *chain)
+{
+	struct iov_iter from;
+	struct sk_buff *skb;
+	int header_len;
+
+	header_len = find_packet(tx, chain, &from);
+	if (header_len < 0)
 		return NULL;
-	}
-	iov_iter_init(&from, ITER_SOURCE, chain->out, chain->out_count, chain->out_bytes);
-	if (rh_net_header_is_ours(&tx->queue)) {
-		iov_iter_advance(&from, header_len);
-		header_len = 0;
-	}
 	skb = tx->port->ops->build(tx->port, &from, header_len, tx->queue.ring.little_endian);
 	if (IS_ERR(skb)) {
 		rh_queue_count(&tx->queue, REJECT_NET_PACKET, 1);
@@ -77,6 +95,78 @@ static int send_batch(struct rh_net_queue *tx, struct rh_net_budget *budget)
 	return ret;
 }
 
+/* One message; returns false if the port has no room for it. */
+static bool send_packet(struct rh_net_queue *tx, const struct rh_chain *chain)
+{
+	struct iov_iter from;
+	int err;
+
+	if (find_packet(tx, chain, &from) < 0)
+		return true;
+	err = tx->port->ops->send(tx->port, &from);
+	if (err && err != -EAGAIN)
+		rh_queue_count(&tx->queue, REJECT_NET_PACKET, 1);
+	return err != -EAGAIN;
+}
+
+/* As send_batch(), to a port that takes messages; also EAGAIN: its wake is armed. */
+static int send_messages(struct rh_net_queue *tx, struct rh_net_budget *budget)
+{
+	struct rh_chain chain;
+	struct rh_mark before;
+	bool sent = true;
+	size_t bytes = 0;
+	unsigned int n;
+	int ret = 1;
+
+	for (n = 0; n < RH_NET_BATCH && sent; n++) {
+		before = rh_queue_mark(&tx->queue);
+		ret = rh_queue_pop(&tx->queue, &chain);
+		if (ret <= 0)
+			break;
+		sent = send_packet(tx, &chain);
+		if (sent)
+			rh_queue_push(&tx->queue, chain.head, 0);
+		else
+			rh_queue_rewind(&tx->queue, before);
+		bytes += chain.out_bytes;
+	}
+	rh_net_budget_charge(budget, n + 1, bytes);
+	rh_queue_publish(&tx->queue);
+	return sent || tx->port->ops->await_room(tx->port) ? ret : -EAGAIN;
+}
+
+/* The port has room again; any context. */
+static void room_arrived(void *context)
+{
+	rh_queue_wake(context);
+}
+
+/**
+ * rh_tx_start - have the port say when it has room again, if it can be without
+ * @net: the device; its transmit queue's lock is held, the queue is about to run
+ *
+ * Return: 0, or -EBADFD when the port is a tun without an interface.
+ */
+int rh_tx_start(struct rh_net_dev *net)
+{
+	struct rh_net_queue *tx = &net->queues[RH_NET_TX];
+
+	return tx->port->ops->send ? tx->port->ops->attach(tx->port, room_arrived, &tx->queue) : 0;
+}
+
+/**
+ * rh_tx_stop - undo rh_tx_start()
+ * @net: the device; its transmit queue's lock is held, the queue no longer runs
+ */
+void rh_tx_stop(struct rh_net_dev *net)
+{
+	struct rh_net_queue *tx = &net->queues[RH_NET_TX];
+
+	if (tx->port->ops->send)
+		tx->port->ops->detach(tx->port);
+}
+
 /**
  * rh_tx_process - send what the driver has queued
  * @net: the device; its transmit queue's lock is held
@@ -92,7 +182,7 @@ bool rh_tx_process(struct rh_net_dev *net)
 	rh_net_budget_init(&budget);
 	rh_queue_disable_kick(&tx->queue);
 	while (!rh_net_budget_spent(&budget)) {
-		ret = send_batch(tx, &budget);
+		ret = tx->port->ops->send ? send_messages(tx, &budget) : send_batch(tx, &budget);
 		if (ret < 0)
 			return false;
 		if (ret)

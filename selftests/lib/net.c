@@ -29,6 +29,9 @@
 /* The tap's ring and the backend's batch may be full of them. */
 #define EARLIER_FRAMES_MAX 1000
 
+/* Whose taps net_open_tap() makes: ours, or the stock tun's. */
+const char *net_tap_node = VHOST_NODE_TAP;
+
 /**
  * net_private_namespace() - move to a network namespace of the test's own
  *
@@ -40,7 +43,7 @@ void net_private_namespace(void)
 }
 
 /**
- * net_open_tap() - make or join a tap interface of ours
+ * net_open_tap() - make or join a tap interface
  * @name: wanted name or pattern; the actual one is written back
  * @flags: beyond IFF_TAP, IFF_NO_PI and IFF_VNET_HDR
  *
@@ -50,7 +53,7 @@ int net_open_tap(char name[IFNAMSIZ], unsigned int flags)
 {
 	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags };
 	int header = NET_HEADER;
-	int fd = open(VHOST_NODE_TAP, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	int fd = open(net_tap_node, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 
 	ASSERT_LE(0, fd);
 	memcpy(request.ifr_name, name, IFNAMSIZ);

@@ -18,6 +18,8 @@
 #define NET_ETHERTYPE 0x88b5
 #define NET_FRAME_MAX 65536
 
+extern const char *net_tap_node;
+
 void net_private_namespace(void);
 int net_open_tap(char name[IFNAMSIZ], unsigned int flags);
 void net_set_up(const char *name);

@@ -4,6 +4,8 @@
  * values and at what is allowed when. So the same calls go to /dev/vhost-net and to our
  * node, and both have to answer alike, but for the few differences listed here.
  */
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -18,6 +20,7 @@ const struct difference differences[] = {
 	{ "region that wraps", -EFAULT, -EINVAL, "as above" },
 	{ "65 regions", -E2BIG, 0, "more regions are taken" },
 	{ "backend: no such file", -ENOTSOCK, -EBADF, "says what is wrong" },
+	{ "backend: tun without an interface", -EINVAL, -EBADFD, "as of a tap of ours" },
 	{ "unbind without a table", -EFAULT, 0, "stopping never fails" },
 	{ "unbind with rings in the kernel's half", -EFAULT, 0, "stopping never fails" },
 	{ "unknown call, no such queue", -ENOBUFS, -ENOTTY, "unknown calls have no queue" },
@@ -306,7 +309,9 @@ static void set_up(struct pair *pair, const unsigned char *ring)
 
 TEST_F(upstream, backends_that_cannot_be)
 {
-	int udp = socket(AF_INET, SOCK_DGRAM, 0);
+	int udp = socket(AF_INET, SOCK_DGRAM, 0), raw = socket(AF_INET, SOCK_RAW, IPPROTO_UDP);
+	int packet = socket(AF_PACKET, SOCK_RAW, 0), cooked = socket(AF_PACKET, SOCK_DGRAM, 0);
+	int tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 	struct pair *pair = &self->pair;
 
 	own(pair);
@@ -317,6 +322,10 @@ TEST_F(upstream, backends_that_cannot_be)
 	pair_file(pair, "backend: no such file", VHOST_NET_SET_BACKEND, 0, 12345);
 	pair_file(pair, "backend: eventfd", VHOST_NET_SET_BACKEND, 0, eventfd(0, 0));
 	pair_file(pair, "backend: wrong socket", VHOST_NET_SET_BACKEND, 0, udp);
+	pair_file(pair, "backend: cooked packet socket", VHOST_NET_SET_BACKEND, 0, cooked);
+	pair_file(pair, "backend: raw IP socket", VHOST_NET_SET_BACKEND, 0, raw);
+	pair_file(pair, "backend: tun without an interface", VHOST_NET_SET_BACKEND, 0, tun);
+	pair_file(pair, "backend: packet socket", VHOST_NET_SET_BACKEND, 0, packet);
 	pair_file(pair, "unbind", VHOST_NET_SET_BACKEND, 0, -1);
 	pair_file(pair, "unbind twice", VHOST_NET_SET_BACKEND, 0, -1);
 	try_addresses(pair, "addresses before the start", self->ring);
