@@ -74,7 +74,6 @@ static int socket_event(wait_queue_entry_t *entry, unsigned int mode, int sync, 
 	struct rh_socket *sock = container_of(entry, struct rh_socket, entry);
 	int events = (__force int)key_to_poll(key);
 
-	/* The device added a packet, or freed one, before this; pairs with await(). */
 	if (atomic_read(&sock->awaited) & events &&
 	    atomic_fetch_andnot(events, &sock->awaited) & events)
 		sock->wake(sock->context);
@@ -85,6 +84,7 @@ static int socket_event(wait_queue_entry_t *entry, unsigned int mode, int sync, 
 static void await(struct rh_socket *sock, __poll_t event)
 {
 	atomic_or((__force int)event, &sock->awaited);
+	/* Before that look; pairs with what orders the event before the look for who waits. */
 	smp_mb__after_atomic();
 }
 
