@@ -10,6 +10,7 @@
  * all the same: it has failed. What it calls of ours, ndo_init and the notifier, asks for none.
  */
 #include <linux/filter.h>
+#include <net/if_arp.h>
 
 #include "fault.h"
 #include "tap.h"
@@ -214,6 +215,7 @@ static int announce(int fd)
 {
 	return tap_set(fd, TUNSETPERSIST, 1) ?: tap_set(fd, TUNSETPERSIST, 0) ?:
 	       tap_set(fd, TUNSETOWNER, 0) ?: tap_set(fd, TUNSETGROUP, 0) ?:
+	       tap_set(fd, TUNSETLINK, ARPHRD_PPP) ?: tap_set(fd, TUNSETLINK, ARPHRD_ETHER) ?:
 	       tap_set(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4) ?:
 	       tap_set(fd, TUNSETOFFLOAD, 0);
 }
