@@ -10,6 +10,7 @@
 #include <linux/eventfd.h>
 #include <linux/fs.h>
 #include <linux/hrtimer.h>
+#include <linux/types.h>
 #include <linux/uio.h>
 #include <linux/version.h>
 #include <linux/vhost.h>
@@ -104,6 +105,29 @@ static inline void vhost_task_stop(struct vhost_task *task) { }
 #define RH_COMPAT_TUN_F_USO (TUN_F_USO4 | TUN_F_USO6)
 #else
 #define RH_COMPAT_TUN_F_USO 0
+#endif
+
+/*
+ * Packets in UDP tunnels that are to be cut up, for the reader and from the writer of a tap
+ * (<linux/if_tun.h>, <linux/virtio_net.h>); since 6.17. Elsewhere only the names are there.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+#define RH_COMPAT_HAS_UDP_TUNNELS true
+#else
+#define RH_COMPAT_HAS_UDP_TUNNELS false
+#define TUN_F_UDP_TUNNEL_GSO 0x080
+#define TUN_F_UDP_TUNNEL_GSO_CSUM 0x100
+#define VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM 8
+#define VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4 0x20
+#define VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV6 0x40
+#define VIRTIO_NET_HDR_GSO_UDP_TUNNEL \
+	(VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4 | VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV6)
+
+struct virtio_net_hdr_v1_hash_tunnel {
+	__u8 hash_hdr[20];
+	__le16 outer_th_offset;
+	__le16 inner_nh_offset;
+};
 #endif
 
 /*

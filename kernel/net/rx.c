@@ -161,6 +161,10 @@ static int make_header(struct rh_net_dev *net, struct sk_buff *skb,
 	header->num_buffers = __cpu_to_virtio16(little_endian, net->rx.chain_count);
 	if (rh_net_header_is_ours(queue_of(net)))
 		return finish_checksum(skb);
+	/* No driver negotiated a header with room for a tunnel's. */
+	if (skb_is_gso(skb) &&
+	    skb_shinfo(skb)->gso_type & (SKB_GSO_UDP_TUNNEL | SKB_GSO_UDP_TUNNEL_CSUM))
+		return -EINVAL;
 	return virtio_net_hdr_from_skb(skb, &header->hdr, little_endian, true, 0);
 }
 

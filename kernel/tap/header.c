@@ -3,7 +3,8 @@
  * What a writer claims in the vnet header, stage (3): believed only where the
  * packet agrees.
  *
- * Runs in the writer's process context. Entry point: rh_tap_header_apply().
+ * Runs in the writer's process context. Entry points: rh_tap_header_apply(), and for
+ * tunnel.c what finds a packet's headers.
  *
  * The writer is hostile. virtio_net_hdr_to_skb() checks that the vnet header is
  * consistent in itself; here it must also agree with the packet, so that nothing
@@ -57,8 +58,8 @@ static __be16 frame_protocol(const struct sk_buff *skb, u32 *offset)
 }
 
 /* The same of a packet with or without an Ethernet header. */
-static __be16 network_protocol(const struct sk_buff *skb, const struct rh_tap_format *format,
-			       u32 *offset)
+__be16 rh_tap_header_find_network(const struct sk_buff *skb, const struct rh_tap_format *format,
+				  u32 *offset)
 {
 	if (!format->layer3)
 		return frame_protocol(skb, offset);
@@ -66,7 +67,6 @@ static __be16 network_protocol(const struct sk_buff *skb, const struct rh_tap_fo
 	return skb->protocol;
 }
 
-/* Where the transport header starts, and its protocol; -EINVAL for a fragment. */
 static int transport_of_ipv4(const struct sk_buff *skb, u32 offset, u8 *protocol)
 {
 	const struct iphdr *ip;
@@ -94,6 +94,18 @@ static int transport_of_ipv6(const struct sk_buff *skb, u32 offset, u8 *protocol
 	return transport < 0 || fragment ? -EINVAL : transport;
 }
 
+/*
+ * Where the transport header behind a network header starts, and its protocol; -EINVAL for
+ * a fragment, or if there is no such network header.
+ */
+int rh_tap_header_find_transport(const struct sk_buff *skb, __be16 network_protocol, u32 network,
+				 u8 *protocol)
+{
+	if (network_protocol == htons(ETH_P_IP))
+		return transport_of_ipv4(skb, network, protocol);
+	return transport_of_ipv6(skb, network, protocol);
+}
+
 static bool is_tcp_header(const struct sk_buff *skb, u32 offset)
 {
 	const struct tcphdr *tcp;
@@ -118,12 +130,8 @@ static int find_transport(const struct sk_buff *skb, const struct rh_tap_header 
 			  __be16 protocol, u32 network)
 {
 	u8 transport_protocol;
-	int transport;
+	int transport = rh_tap_header_find_transport(skb, protocol, network, &transport_protocol);
 
-	if (protocol == htons(ETH_P_IP))
-		transport = transport_of_ipv4(skb, network, &transport_protocol);
-	else
-		transport = transport_of_ipv6(skb, network, &transport_protocol);
 	if (transport < 0 || transport >= RH_TAP_LINEAR_MAX)
 		return -EINVAL;
 	if (header->needs_csum && header->csum_start != transport)
@@ -135,14 +143,16 @@ static int find_transport(const struct sk_buff *skb, const struct rh_tap_header 
 	return transport;
 }
 
-/* Check a packet to be segmented; returns the offset of its transport header. */
+/* Check a packet to be segmented; returns the offset of its transport header, the inner one. */
 static int check_gso(struct rh_tap_queue *queue, const struct sk_buff *skb,
 		     const struct rh_tap_header *header, const struct rh_tap_format *format)
 {
 	u32 network;
-	__be16 protocol = network_protocol(skb, format, &network);
+	__be16 protocol = rh_tap_header_find_network(skb, format, &network);
 	int transport;
 
+	if (header->tunnel && !rh_tap_tunnel_enter(skb, header, &protocol, &network))
+		return rh_tap_queue_refuse(queue, RH_TAP_STAT_REJECT_TUNNEL);
 	/* Also refuses what this kernel does not know, for it matches no protocol. */
 	if (!virtio_net_hdr_match_proto(protocol, header->gso_type) ||
 	    (header->ecn && is_udp_gso(header)))
@@ -162,17 +172,32 @@ static int check_gso(struct rh_tap_queue *queue, const struct sk_buff *skb,
 static int header_to_skb(struct sk_buff *skb, const struct rh_tap_header *header,
 			 const struct rh_tap_format *format)
 {
+	struct virtio_net_hdr raw = header->raw;
 	u32 network;
 	int error;
 
-	if (!RH_COMPAT_VNET_HEADER_DISSECTS || header->raw.gso_type == VIRTIO_NET_HDR_GSO_NONE)
-		return virtio_net_hdr_to_skb(skb, &header->raw, format->little_endian);
-	skb->protocol = network_protocol(skb, format, &network);
+	/* For it there are only packets in no tunnel. */
+	raw.gso_type &= ~header->tunnel;
+	if (!RH_COMPAT_VNET_HEADER_DISSECTS || raw.gso_type == VIRTIO_NET_HDR_GSO_NONE)
+		return virtio_net_hdr_to_skb(skb, &raw, format->little_endian);
+	skb->protocol = rh_tap_header_find_network(skb, format, &network);
 	skb_set_network_header(skb, network);
 	skb->dev = init_net.loopback_dev;
-	error = virtio_net_hdr_to_skb(skb, &header->raw, format->little_endian);
+	error = virtio_net_hdr_to_skb(skb, &raw, format->little_endian);
 	skb->dev = NULL;
 	return error;
+}
+
+/* The last step for a packet in a tunnel. */
+static int apply_tunnel(struct rh_tap_queue *queue, struct sk_buff *skb,
+			const struct rh_tap_header *header)
+{
+	if (skb_is_gso(skb)) {
+		rh_tap_tunnel_mark(skb, header);
+		return 0;
+	}
+	/* A single segment: nobody would do the outer checksum. */
+	return header->tunnel_csum ? rh_tap_queue_refuse(queue, RH_TAP_STAT_REJECT_GSO_SIZE) : 0;
 }
 
 /**
@@ -204,5 +229,5 @@ int rh_tap_header_apply(struct rh_tap_queue *queue, struct sk_buff *skb,
 	/* Drivers behind us look here, and without NEEDS_CSUM it is not set. */
 	if (transport)
 		skb_set_transport_header(skb, transport);
-	return 0;
+	return header->tunnel ? apply_tunnel(queue, skb, header) : 0;
 }

@@ -8,7 +8,9 @@
 #include <linux/skbuff.h>
 #include <linux/virtio_net.h>
 
-struct rh_tap_format;
+#include "packet.h"
+#include "tunnel.h"
+
 struct rh_tap_queue;
 
 /* Space for the headers of others, before the packet. */
@@ -19,13 +21,17 @@ struct rh_tap_queue;
 /**
  * struct rh_tap_header - the writer's vnet header in the host's byte order
  * @raw: as written, for virtio_net_hdr_to_skb()
- * @gso_type: VIRTIO_NET_HDR_GSO_*, without ECN
+ * @gso_type: VIRTIO_NET_HDR_GSO_*, without ECN and tunnel
  * @ecn: the ECN bit was set
  * @needs_csum: the checksum is left to us
  * @hdr_len: the writer's idea of the length of all headers
  * @csum_start: offset of the checksummed part in the packet
  * @csum_end: offset of the first byte after the checksum field
  * @gso_size: payload of one segment
+ * @tunnel: VIRTIO_NET_HDR_GSO_UDP_TUNNEL_*, 0 for a packet in none
+ * @tunnel_csum: the checksum of the outer UDP header is left to us, too
+ * @outer_transport: offset of the outer UDP header
+ * @inner_network: offset of the inner network header
  */
 struct rh_tap_header {
 	struct virtio_net_hdr raw;
@@ -36,13 +42,20 @@ struct rh_tap_header {
 	u32 csum_start;
 	u32 csum_end;
 	u32 gso_size;
+	u8 tunnel;
+	bool tunnel_csum;
+	u32 outer_transport;
+	u32 inner_network;
 };
 
-/* Fill in the rest from @raw. Here, because every packet passes it. */
-static inline void rh_tap_header_decode(struct rh_tap_header *header, bool le)
+/* Take a vnet header from where it was copied to. Here, because every packet passes it. */
+static inline void rh_tap_header_decode(struct rh_tap_header *header, const void *bytes,
+					const struct rh_tap_format *format)
 {
 	const struct virtio_net_hdr *raw = &header->raw;
+	const bool le = format->little_endian;
 
+	memcpy(&header->raw, bytes, sizeof(header->raw));
 	header->gso_type = raw->gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
 	header->ecn = raw->gso_type & VIRTIO_NET_HDR_GSO_ECN;
 	header->needs_csum = raw->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
@@ -53,6 +66,8 @@ static inline void rh_tap_header_decode(struct rh_tap_header *header, bool le)
 		header->csum_end = header->csum_start + __virtio16_to_cpu(le, raw->csum_offset) +
 				   sizeof(__sum16);
 	}
+	if (rh_tap_tunnel_is_claimed(raw->gso_type, format->header_len))
+		rh_tap_tunnel_decode(header, bytes);
 }
 
 /* Whether it asks for nothing and claims nothing that is wrong, as most do. */
@@ -62,6 +77,10 @@ static inline bool rh_tap_header_is_plain(const struct rh_tap_header *header, si
 	       header->hdr_len <= length;
 }
 
+__be16 rh_tap_header_find_network(const struct sk_buff *skb, const struct rh_tap_format *format,
+				  u32 *offset);
+int rh_tap_header_find_transport(const struct sk_buff *skb, __be16 network_protocol, u32 network,
+				 u8 *protocol);
 int rh_tap_header_apply(struct rh_tap_queue *queue, struct sk_buff *skb,
 			const struct rh_tap_header *header, const struct rh_tap_format *format);
 

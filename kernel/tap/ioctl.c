@@ -119,10 +119,10 @@ static int set_group(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_
 
 /* ---- how packets look ---- */
 
-/* TUNSETOFFLOAD: by value, TUN_F_* bits; see rh_tap_netdev_set_offloads(). */
+/* TUNSETOFFLOAD: by value, TUN_F_* bits; see rh_tap_offload_set(). */
 static int set_offload(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
-	return rh_tap_netdev_set_offloads(tap, argument->value);
+	return rh_tap_offload_set(tap, argument->value);
 }
 
 /* TUNGETVNETHDRSZ: int, bytes. */
@@ -140,6 +140,8 @@ static int set_header_len(struct rh_tap_file *file, struct rh_tap *tap, union rh
 	if (length < (int)sizeof(struct virtio_net_hdr) || length > RH_TAP_HEADER_MAX)
 		return -EINVAL;
 	WRITE_ONCE(tap->header_len, length);
+	/* A short one cannot tell of tunnels. */
+	netdev_update_features(tap->dev);
 	return 0;
 }
 

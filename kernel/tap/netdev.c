@@ -13,10 +13,6 @@
 
 #include "tap.h"
 
-#define OFFLOAD_FEATURES \
-	(NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4)
-#define OFFLOADS_TSO (TUN_F_TSO4 | TUN_F_TSO6)
-
 /* ---- transmit: from the stack towards the file ---- */
 
 static netdev_tx_t netdev_xmit(struct sk_buff *skb, struct net_device *dev)
@@ -102,16 +98,6 @@ static int netdev_stop(struct net_device *dev)
 	return 0;
 }
 
-static netdev_features_t netdev_fix_features(struct net_device *dev, netdev_features_t features)
-{
-	const struct rh_tap *tap = netdev_priv(dev);
-
-	/* Without a vnet header the reader could not be told what is left to do. */
-	if (!(tap->flags & IFF_VNET_HDR))
-		return features & ~OFFLOAD_FEATURES;
-	return features & (tap->offloads | ~OFFLOAD_FEATURES);
-}
-
 static s64 sum(const struct rh_tap_slot *slot, enum rh_tap_stat first, enum rh_tap_stat last)
 {
 	enum rh_tap_stat stat;
@@ -138,7 +124,7 @@ static void netdev_get_stats64(struct net_device *dev, struct rtnl_link_stats64 
 		stats->rx_length_errors += sum(slot, RH_TAP_STAT_REJECT_HEADER,
 					       RH_TAP_STAT_REJECT_SEGMENTS);
 		stats->rx_frame_errors += sum(slot, RH_TAP_STAT_REJECT_HDR_LEN,
-					      RH_TAP_STAT_REJECT_GSO_HEADERS);
+					      RH_TAP_STAT_REJECT_TUNNEL);
 	}
 	stats->rx_errors = stats->rx_length_errors + stats->rx_frame_errors;
 }
@@ -170,7 +156,7 @@ static const struct net_device_ops ethernet_ops = {
 	.ndo_start_xmit = netdev_xmit,
 	.ndo_select_queue = netdev_select_queue,
 	.ndo_features_check = passthru_features_check,
-	.ndo_fix_features = netdev_fix_features,
+	.ndo_fix_features = rh_tap_offload_fix,
 	.ndo_get_stats64 = netdev_get_stats64,
 	.ndo_set_rx_mode = netdev_set_rx_mode,
 	.ndo_set_mac_address = eth_mac_addr,
@@ -188,7 +174,7 @@ static const struct net_device_ops layer3_ops = {
 	.ndo_stop = netdev_stop,
 	.ndo_start_xmit = netdev_xmit,
 	.ndo_select_queue = netdev_select_queue,
-	.ndo_fix_features = netdev_fix_features,
+	.ndo_fix_features = rh_tap_offload_fix,
 	.ndo_get_stats64 = netdev_get_stats64,
 	.ndo_change_carrier = rh_tap_netdev_change_carrier,
 };
@@ -196,47 +182,6 @@ static const struct net_device_ops layer3_ops = {
 bool rh_tap_netdev_is_ours(const struct net_device *dev)
 {
 	return dev->netdev_ops == &ethernet_ops || dev->netdev_ops == &layer3_ops;
-}
-
-/**
- * rh_tap_netdev_set_offloads() - say what the reader can handle
- * @tap: the interface
- * @offloads: TUN_F_* bits. UFO is accepted and ignored; segmentation needs CSUM; ECN
- *	needs TSO; USO is for both IP versions or none.
- *
- * Return: 0 or -EINVAL for a bit or combination that does not exist.
- */
-int rh_tap_netdev_set_offloads(struct rh_tap *tap, unsigned long offloads)
-{
-	unsigned long known = 0;
-	netdev_features_t features = 0;
-
-	ASSERT_RTNL();
-	if (offloads & TUN_F_CSUM) {
-		known = TUN_F_CSUM | TUN_F_UFO | OFFLOADS_TSO;
-		features = NETIF_F_HW_CSUM;
-		if (offloads & TUN_F_TSO4)
-			features |= NETIF_F_TSO;
-		if (offloads & TUN_F_TSO6)
-			features |= NETIF_F_TSO6;
-		if (offloads & OFFLOADS_TSO) {
-			known |= TUN_F_TSO_ECN;
-			if (offloads & TUN_F_TSO_ECN)
-				features |= NETIF_F_TSO_ECN;
-		}
-		if (RH_COMPAT_TUN_F_USO && (offloads & RH_COMPAT_TUN_F_USO) == RH_COMPAT_TUN_F_USO) {
-			known |= RH_COMPAT_TUN_F_USO;
-			features |= NETIF_F_GSO_UDP_L4;
-		}
-	}
-	if (offloads & ~known)
-		return -EINVAL;
-
-	tap->offloads = features;
-	tap->dev->wanted_features &= ~OFFLOAD_FEATURES;
-	tap->dev->wanted_features |= features;
-	netdev_update_features(tap->dev);
-	return 0;
 }
 
 /* ---- creation ---- */
@@ -273,9 +218,7 @@ static void setup_common(struct net_device *dev)
 	dev->needs_free_netdev = true;
 	dev->tx_queue_len = TUN_READQ_SIZE;
 	dev->gro_flush_timeout = RH_TAP_GRO_TIMEOUT;
-	dev->hw_features = NETIF_F_SG | NETIF_F_FRAGLIST | OFFLOAD_FEATURES;
-	dev->features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA;
-	dev->vlan_features = dev->features | OFFLOAD_FEATURES;
+	rh_tap_offload_init(dev);
 }
 
 static void tap_setup(struct rh_tap *tap, struct net_device *dev, unsigned int flags,

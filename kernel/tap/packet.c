@@ -149,8 +149,7 @@ static struct sk_buff *copy_linear(struct rh_tap_header *header, struct iov_iter
 		__skb_pull(skb, format->info_len);
 	}
 	if (format->header_len) {
-		memcpy(&header->raw, skb->data, sizeof(header->raw));
-		rh_tap_header_decode(header, format->little_endian);
+		rh_tap_header_decode(header, skb->data, format);
 		__skb_pull(skb, format->header_len);
 	}
 	return skb;
@@ -160,14 +159,17 @@ static struct sk_buff *copy_linear(struct rh_tap_header *header, struct iov_iter
 static int copy_prefix(struct tun_pi *info, struct rh_tap_header *header, struct iov_iter *from,
 		       const struct rh_tap_format *format)
 {
+	u8 bytes[RH_TAP_TUNNEL_HEADER];
+	size_t known = min(format->header_len, sizeof(bytes));
+
 	if (format->info_len && !copy_from_iter_full(info, sizeof(*info), from))
 		return -EFAULT;
 	if (!format->header_len)
 		return 0;
-	if (!copy_from_iter_full(&header->raw, sizeof(header->raw), from))
+	if (!copy_from_iter_full(bytes, known, from))
 		return -EFAULT;
-	iov_iter_advance(from, format->header_len - sizeof(header->raw));
-	rh_tap_header_decode(header, format->little_endian);
+	iov_iter_advance(from, format->header_len - known);
+	rh_tap_header_decode(header, bytes, format);
 	return 0;
 }
 
@@ -358,15 +360,24 @@ static int put_info(const struct sk_buff *skb, struct iov_iter *to, size_t lengt
 static int put_header(const struct sk_buff *skb, struct iov_iter *to,
 		      const struct rh_tap_format *format)
 {
-	size_t rest = format->header_len - sizeof(struct virtio_net_hdr);
-	struct virtio_net_hdr header;
+	struct virtio_net_hdr_v1_hash_tunnel header;
+	size_t known = sizeof(struct virtio_net_hdr), rest;
 
 	if (iov_iter_count(to) < format->header_len)
 		return -EINVAL;
-	if (virtio_net_hdr_from_skb(skb, &header, format->little_endian, true, 0))
+	if (rh_tap_tunnel_is_needed(skb)) {
+		known = sizeof(header);
+		memset(&header, 0, known);
+	}
+	if (format->header_len < known ||
+	    virtio_net_hdr_from_skb(skb, (struct virtio_net_hdr *)&header, format->little_endian,
+				    true, 0))
 		return -EINVAL;
-	if (copy_to_iter(&header, sizeof(header), to) != sizeof(header))
+	if (known == sizeof(header) && rh_tap_tunnel_describe(skb, format, &header))
+		return -EINVAL;
+	if (copy_to_iter(&header, known, to) != known)
 		return -EFAULT;
+	rest = format->header_len - known;
 	if (rest && iov_iter_zero(rest, to) != rest)
 		return -EFAULT;
 	return 0;

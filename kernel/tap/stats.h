@@ -32,7 +32,8 @@
 	S(REJECT_CSUM, reject_csum)		/* checksum outside the frame or its headers */ \
 	S(REJECT_GSO_TYPE, reject_gso_type)	/* unknown, or not the frame's protocol */ \
 	S(REJECT_GSO_SIZE, reject_gso_size)	/* zero or reserved */ \
-	S(REJECT_GSO_HEADERS, reject_gso_headers)	/* frame's headers deny the vnet header */
+	S(REJECT_GSO_HEADERS, reject_gso_headers)	/* frame's headers deny the vnet header */ \
+	S(REJECT_TUNNEL, reject_tunnel)		/* not in the tunnel that the vnet header names */
 
 #define RH_TAP_STAT_ENUM(id, name) RH_TAP_STAT_##id,
 enum rh_tap_stat {

@@ -23,6 +23,7 @@
 #include "packet.h"
 #include "queue.h"
 #include "stats.h"
+#include "tunnel.h"
 #include "xdp.h"
 
 #define RH_TAP_NAME "ringhost-tap"
@@ -33,7 +34,7 @@
 #define RH_TAP_FLAGS (IFF_NO_PI | IFF_ONE_QUEUE | IFF_VNET_HDR | IFF_MULTI_QUEUE | IFF_NAPI | \
 		      IFF_NAPI_FRAGS)
 
-/* Largest vnet header TUNSETVNETHDRSZ takes; the largest one defined has 24 bytes. */
+/* Largest vnet header TUNSETVNETHDRSZ takes; the largest one defined is tunnel.h's. */
 #define RH_TAP_HEADER_MAX 128
 
 /* As many as a guest can have processors; as in tun. */
@@ -161,8 +162,13 @@ void rh_tap_link_exit(void);
 struct rh_tap *rh_tap_netdev_create(struct net *net, const char *name, unsigned int flags,
 				    int ifindex);
 bool rh_tap_netdev_is_ours(const struct net_device *dev);
-int rh_tap_netdev_set_offloads(struct rh_tap *tap, unsigned long offloads);
 int rh_tap_netdev_change_carrier(struct net_device *dev, bool carrier);
+
+/* ---- offload.c ---- */
+
+void rh_tap_offload_init(struct net_device *dev);
+netdev_features_t rh_tap_offload_fix(struct net_device *dev, netdev_features_t features);
+int rh_tap_offload_set(struct rh_tap *tap, unsigned long offloads);
 
 /* ---- ethtool.c ---- */
 

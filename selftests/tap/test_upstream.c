@@ -113,7 +113,7 @@ TEST_F(upstream, calls_with_memory_that_is_not_there)
 
 TEST_F(upstream, numbers_behind_pointers)
 {
-	static const int values[] = { INT_MIN, -2, -1, 0, 1, 2, 9, 10, 12, 128, INT_MAX };
+	static const int values[] = { INT_MIN, -2, -1, 0, 1, 2, 9, 10, 12, 24, 128, INT_MAX };
 	struct upstream *pair = &self->pair;
 
 	attach(pair, variant->flags);
@@ -141,7 +141,7 @@ TEST_F(upstream, numbers_by_value)
 	struct upstream *pair = &self->pair;
 
 	attach(pair, variant->flags);
-	for (unsigned long offloads = 0; offloads < 0x80; offloads++)
+	for (unsigned long offloads = 0; offloads < 0x400; offloads++)
 		upstream_value(pair, "setoffload", TUNSETOFFLOAD, offloads);
 	for (unsigned int i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		upstream_value(pair, "setnocsum", TUNSETNOCSUM, values[i]);

@@ -29,6 +29,10 @@ static const struct difference upstream_differences[] = {
 	{ "write: nothing but what goes before", 0, -EINVAL, "there is no packet" },
 	{ "write: GSO of another transport", 0, -EINVAL, "others would believe it" },
 	{ "write: checksum within the headers", 0, -EINVAL, "as above" },
+	{ "write: tunnel without an Ethernet header", -EINVAL, 0, "it is as good as others" },
+	{ "write: tunnel with other offsets", 0, -EINVAL, "others would believe them" },
+	{ "write: tunnel around a single segment", 0, -EINVAL, "nobody would do its checksum" },
+	{ "read with tunnels and a short vnet header", -EFAULT, 0, "the packet is in no tunnel" },
 	{ "read to nowhere", 0, -EFAULT, "the packet did not arrive" },
 	{ }
 };
