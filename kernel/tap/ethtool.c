@@ -103,6 +103,7 @@ static int set_private_flags(struct net_device *dev, u32 flags)
 	struct rh_tap *tap = netdev_priv(dev);
 
 	WRITE_ONCE(tap->drop_when_full, flags & FLAG_DROP_WHEN_FULL);
+	rh_tap_slots_set_limits(tap);
 	if (!tap->drop_when_full)
 		return 0;
 	/* Nobody stops a queue from then on; those that are stopped go on. */

@@ -11,6 +11,7 @@
 #include <net/ip_tunnels.h>
 #include <net/rtnetlink.h>
 
+#include "limits.h"
 #include "tap.h"
 
 /* ---- transmit: from the stack towards the file ---- */
@@ -55,6 +56,7 @@ static u16 netdev_select_queue(struct net_device *dev, struct sk_buff *skb,
 static int netdev_init(struct net_device *dev)
 {
 	struct rh_tap *tap = netdev_priv(dev);
+	unsigned int i;
 	int error;
 
 	error = security_tun_dev_alloc_security(&tap->security);
@@ -66,6 +68,8 @@ static int netdev_init(struct net_device *dev)
 		return error;
 	}
 	rh_tap_receive_init(tap);
+	for (i = 0; i < dev->num_tx_queues; i++)
+		rh_tap_limits_init(netdev_get_tx_queue(dev, i));
 	return 0;
 }
 

@@ -17,8 +17,7 @@
  *	put: stop the netdev queue, barrier P2, look for room
  *	take: make room, barrier, look whether the netdev queue is stopped
  */
-#include <net/sch_generic.h>
-
+#include "limits.h"
 #include "tap.h"
 
 /* Free what a ring that shrinks has no room for; interrupts are off. */
@@ -60,7 +59,11 @@ int rh_tap_queue_resize(struct rh_tap_queue *queue, unsigned int packets)
 	packets = max(packets, 1U);
 	if (packets == queue->ring.size)
 		return 0;
-	return ptr_ring_resize(&queue->ring, packets, GFP_KERNEL, drop_packet);
+	if (ptr_ring_resize(&queue->ring, packets, GFP_KERNEL, drop_packet))
+		return -ENOMEM;
+	/* Nobody takes what was dropped. */
+	rh_tap_limits_move(queue, queue->limits.txq);
+	return 0;
 }
 
 /* Empty the ring of a queue that no producer finds any more. */
@@ -111,6 +114,7 @@ static noinline bool stop(struct rh_tap_queue *queue, struct rh_tap_slot *slot,
 {
 	const struct rh_tap *tap = netdev_priv(txq->dev);
 
+	lockdep_assert_held(&queue->ring.producer_lock);
 	if (READ_ONCE(tap->drop_when_full) || !rcu_dereference_bh(txq->qdisc)->enqueue)
 		return false;
 	netif_tx_stop_queue(txq);
@@ -122,13 +126,6 @@ static noinline bool stop(struct rh_tap_queue *queue, struct rh_tap_slot *slot,
 	}
 	rh_tap_slot_count(slot, RH_TAP_STAT_TX_STOPS, 1);
 	return true;
-}
-
-static bool stop_if_full(struct rh_tap_queue *queue, struct rh_tap_slot *slot,
-			 struct netdev_queue *txq)
-{
-	lockdep_assert_held(&queue->ring.producer_lock);
-	return unlikely(__ptr_ring_full(&queue->ring)) && stop(queue, slot, txq);
 }
 
 /* Cut what ties the packet to its sender: it may lie in the ring for long. */
@@ -156,20 +153,29 @@ netdev_tx_t rh_tap_queue_put(struct rh_tap_queue *queue, struct rh_tap_slot *slo
 			     struct netdev_queue *txq, struct sk_buff *skb)
 {
 	spin_lock(&queue->ring.producer_lock);
-	if (unlikely(stop_if_full(queue, slot, txq))) {
+	if (unlikely(__ptr_ring_full(&queue->ring))) {
 		/* The ring shrank, XDP filled it, or the interface was brought up anew. */
-		spin_unlock(&queue->ring.producer_lock);
-		return NETDEV_TX_BUSY;
+		if (stop(queue, slot, txq)) {
+			spin_unlock(&queue->ring.producer_lock);
+			return NETDEV_TX_BUSY;
+		}
+		if (__ptr_ring_full(&queue->ring))
+			goto drop;
 	}
-	if (!make_independent(skb) || __ptr_ring_produce(&queue->ring, skb)) {
-		spin_unlock(&queue->ring.producer_lock);
-		rh_tap_slot_count(slot, RH_TAP_STAT_TX_DROPPED, 1);
-		kfree_skb(skb);
-		return NETDEV_TX_OK;
-	}
-	stop_if_full(queue, slot, txq);
+	if (unlikely(!make_independent(skb)))
+		goto drop;
+	rh_tap_limits_charge(queue, txq, skb);
+	/* There is room, and what is charged must not fail. */
+	__ptr_ring_produce(&queue->ring, skb);
+	if (unlikely(__ptr_ring_full(&queue->ring)))
+		stop(queue, slot, txq);
 	spin_unlock(&queue->ring.producer_lock);
 	notify(queue);
+	return NETDEV_TX_OK;
+drop:
+	spin_unlock(&queue->ring.producer_lock);
+	rh_tap_slot_count(slot, RH_TAP_STAT_TX_DROPPED, 1);
+	kfree_skb(skb);
 	return NETDEV_TX_OK;
 }
 
@@ -194,25 +200,36 @@ bool rh_tap_queue_has_room(struct rh_tap_queue *queue)
  */
 bool rh_tap_queue_offer(struct rh_tap_queue *queue, struct sk_buff *skb)
 {
-	return !ptr_ring_produce(&queue->ring, skb);
+	bool stored;
+
+	spin_lock(&queue->ring.producer_lock);
+	rh_tap_limits_pass(queue, skb);
+	stored = !__ptr_ring_produce(&queue->ring, skb);
+	spin_unlock(&queue->ring.producer_lock);
+	return stored;
 }
 
-/* Room was made: let the stack go on if it waits for that. */
-static void wake_if_room(struct rh_tap_queue *queue, struct netdev_queue *txq)
+/* The netdev queue was stopped: let the stack go on if there is room. */
+static noinline void wake(struct rh_tap_queue *queue, struct netdev_queue *txq)
 {
 	bool full;
 
 	lockdep_assert_held(&queue->ring.consumer_lock);
-	/* Pairs with P2: either we see the stop, or put sees the room. */
-	smp_mb();
-	if (!netif_tx_queue_stopped(txq))
-		return;
 	/* XDP's producers do not stop, so that only their lock tells where the ring ends. */
 	spin_lock(&queue->ring.producer_lock);
 	full = __ptr_ring_full(&queue->ring);
 	spin_unlock(&queue->ring.producer_lock);
 	if (!full)
 		netif_tx_wake_queue(txq);
+}
+
+/* Room was made: tell the stack if it waits for that. */
+static void wake_if_room(struct rh_tap_queue *queue, struct netdev_queue *txq)
+{
+	/* Pairs with P2: either we see the stop, or put sees the room. */
+	smp_mb();
+	if (unlikely(netif_tx_queue_stopped(txq)))
+		wake(queue, txq);
 }
 
 static void count_taken(struct rh_tap_slot *slot, struct sk_buff **skbs, unsigned int count)
@@ -248,8 +265,10 @@ unsigned int rh_tap_queue_take(struct rh_tap_queue *queue, struct sk_buff **skbs
 		/* May be that of before: whoever changes it wakes the netdev queues after. */
 		index = READ_ONCE(queue->index);
 		count = __ptr_ring_consume_batched(&queue->ring, (void **)skbs, max);
-		if (count)
+		if (count) {
+			rh_tap_limits_complete(queue, skbs[count - 1]);
 			wake_if_room(queue, netdev_get_tx_queue(tap->dev, index));
+		}
 		spin_unlock(&queue->ring.consumer_lock);
 		if (count)
 			count_taken(&tap->slots[index], skbs, count);

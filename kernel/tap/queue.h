@@ -17,6 +17,21 @@ struct rh_tap_format;
 struct rh_tap_slot;
 
 /**
+ * struct rh_tap_limits - what a queue has charged to its netdev queue (limits.h)
+ * @txq: the netdev queue that stored packets are charged to, NULL for none; one queue at most
+ *	charges it. Written under RTNL and both of the ring's locks, read under one of them
+ * @charged: bytes ever charged; under the ring's producer_lock
+ * @completed: how many of these @txq was told are gone; written under the ring's consumer_lock
+ * @told: when @txq was told last, in jiffies; under the ring's consumer_lock
+ */
+struct rh_tap_limits {
+	struct netdev_queue *txq;
+	unsigned long charged;
+	unsigned long completed ____cacheline_aligned_in_smp;
+	unsigned long told;
+};
+
+/**
  * struct rh_tap_queue - packets from the interface to one file
  * @tap: the interface it belongs to, NULL when none or deleted; written under
  *	RTNL, read under RCU
@@ -29,7 +44,8 @@ struct rh_tap_slot;
  * @segments: it joined with IFF_NAPI_FRAGS; written under RTNL, read anywhere
  * @entry: on @tap->disabled while @disabled; under RTNL
  * @ring: skbs on their way to the file. Its producer_lock nests inside the netdev
- *	queue's lock, and inside its consumer_lock while it is resized.
+ *	queue's lock, and inside its consumer_lock while it is resized or moved.
+ * @limits: what of @ring is charged to a netdev queue
  * @wq: readers, writers out of send buffer, pollers, and who wants SIGIO
  * @wake_lock: protects @wake and @wake_context; innermost
  * @wake: tells the attached port consumer of packets; NULL when there is none
@@ -45,6 +61,7 @@ struct rh_tap_queue {
 	bool segments;
 	struct list_head entry;
 	struct ptr_ring ring;
+	struct rh_tap_limits limits;
 	struct socket_wq wq;
 	spinlock_t wake_lock;
 	void (*wake)(void *context);

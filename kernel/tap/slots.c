@@ -13,7 +13,14 @@
  * producers (the ring's lock keeps them apart) and its consumer can look at the
  * netdev queue of before (settle() wakes all once nobody does any more).
  */
+#include "limits.h"
 #include "tap.h"
+
+/* The netdev queue that a queue's packets are charged to, NULL for none. */
+static struct netdev_queue *charged_queue(const struct rh_tap *tap, unsigned int index)
+{
+	return tap->drop_when_full ? NULL : netdev_get_tx_queue(tap->dev, index);
+}
 
 static void enter_slot(struct rh_tap *tap, struct rh_tap_queue *queue)
 {
@@ -23,6 +30,7 @@ static void enter_slot(struct rh_tap *tap, struct rh_tap_queue *queue)
 	WRITE_ONCE(queue->disabled, false);
 	WRITE_ONCE(tap->queue_count, index + 1);
 	WRITE_ONCE(tap->slots_used, max(tap->slots_used, index + 1));
+	rh_tap_limits_move(queue, charged_queue(tap, index));
 	rcu_assign_pointer(queue->tap, tap);
 	rcu_assign_pointer(tap->slots[index].queue, queue);
 }
@@ -32,7 +40,9 @@ static void leave_slot(struct rh_tap *tap, struct rh_tap_queue *queue)
 	unsigned int last = tap->queue_count - 1, index = queue->index;
 	struct rh_tap_queue *moved = rtnl_dereference(tap->slots[last].queue);
 
+	rh_tap_limits_move(queue, NULL);
 	if (moved != queue) {
+		rh_tap_limits_move(moved, charged_queue(tap, index));
 		WRITE_ONCE(moved->index, index);
 		rcu_assign_pointer(tap->slots[index].queue, moved);
 	}
@@ -184,6 +194,16 @@ void rh_tap_slots_disable(struct rh_tap *tap, struct rh_tap_queue *queue)
 	list_add_tail(&queue->entry, &tap->disabled);
 	tap->disabled_count++;
 	settle(tap);
+}
+
+/* Follow the switch that makes full rings drop: then no sender is held back. */
+void rh_tap_slots_set_limits(struct rh_tap *tap)
+{
+	unsigned int i;
+
+	ASSERT_RTNL();
+	for (i = 0; i < tap->queue_count; i++)
+		rh_tap_limits_move(rtnl_dereference(tap->slots[i].queue), charged_queue(tap, i));
 }
 
 static void set_sndbuf(struct rh_tap_queue *queue, int bytes)

@@ -184,6 +184,7 @@ void rh_tap_slots_detach_all(struct rh_tap *tap);
 int rh_tap_slots_enable(struct rh_tap *tap, struct rh_tap_queue *queue);
 void rh_tap_slots_disable(struct rh_tap *tap, struct rh_tap_queue *queue);
 int rh_tap_slots_resize(struct rh_tap *tap);
+void rh_tap_slots_set_limits(struct rh_tap *tap);
 void rh_tap_slots_set_sndbuf(struct rh_tap *tap, int bytes);
 void rh_tap_slots_wake_writers(struct rh_tap *tap);
 void rh_tap_slots_set_filtered(struct rh_tap *tap);
