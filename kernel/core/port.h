@@ -18,8 +18,7 @@ struct rh_port;
  * struct rh_port_ops - a packet port
  * @consume: take up to @max packets that the host sent towards the guest, VLAN tags in
  *	the data; returns how many. One consumer at a time; process context.
- * @give_back: undo @consume for the last @count packets, which come first again then.
- *	Optional; without it they are lost.
+ * @give_back: undo @consume for the last @count packets, which come first again then
  * @build: check one packet (a virtio_net_hdr of @header_len bytes, then the frame, or
  *	only the frame where @header_len is 0) and turn it into an skb that the caller
  *	owns. The header is little-endian, or in the host's byte order. Returns

@@ -288,10 +288,6 @@ void rh_rx_stop(struct rh_net_dev *net)
 	struct rh_rx *rx = &net->rx;
 
 	port->ops->detach(port);
-	if (port->ops->give_back) {
+	if (rx->first < rx->count)
 		port->ops->give_back(port, rx->batch + rx->first, rx->count - rx->first);
-		return;
-	}
-	for (; rx->first < rx->count; rx->first++)
-		kfree_skb(rx->batch[rx->first]);
 }

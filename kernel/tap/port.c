@@ -31,6 +31,11 @@ static unsigned int port_consume(struct rh_port *port, struct sk_buff **skbs, un
 	}
 }
 
+static void port_give_back(struct rh_port *port, struct sk_buff **skbs, unsigned int count)
+{
+	rh_tap_queue_give_back(queue_of_port(port), skbs, count);
+}
+
 /*
  * The caller knows what its guest negotiated; the file's owner need not. Nor is there packet
  * information, which is for the file's owner alone.
@@ -83,6 +88,7 @@ static void port_detach(struct rh_port *port)
 
 const struct rh_port_ops rh_tap_port_ops = {
 	.consume = port_consume,
+	.give_back = port_give_back,
 	.build = port_build,
 	.inject = port_inject,
 	.attach = port_attach,

@@ -35,6 +35,7 @@ int rh_tap_queue_init(struct rh_tap_queue *queue)
 	init_waitqueue_head(&queue->wq.wait);
 	spin_lock_init(&queue->wake_lock);
 	INIT_LIST_HEAD(&queue->entry);
+	__skb_queue_head_init(&queue->returned);
 	return ptr_ring_init(&queue->ring, TUN_READQ_SIZE, GFP_KERNEL);
 }
 
@@ -66,12 +67,23 @@ int rh_tap_queue_resize(struct rh_tap_queue *queue, unsigned int packets)
 	return 0;
 }
 
-/* Empty the ring of a queue that no producer finds any more. */
+/* The next packet of a queue that gets no new ones. */
+static struct sk_buff *take_leftover(struct rh_tap_queue *queue)
+{
+	struct sk_buff *skb;
+
+	spin_lock_bh(&queue->ring.consumer_lock);
+	skb = __skb_dequeue(&queue->returned) ?: __ptr_ring_consume(&queue->ring);
+	spin_unlock_bh(&queue->ring.consumer_lock);
+	return skb;
+}
+
+/* Empty a queue that no producer finds any more. */
 void rh_tap_queue_purge(struct rh_tap_queue *queue, struct rh_tap_slot *slot)
 {
 	struct sk_buff *skb;
 
-	while ((skb = ptr_ring_consume_bh(&queue->ring))) {
+	while ((skb = take_leftover(queue))) {
 		rh_tap_slot_count(slot, RH_TAP_STAT_TX_DROPPED, 1);
 		kfree_skb(skb);
 	}
@@ -243,6 +255,18 @@ static void count_taken(struct rh_tap_slot *slot, struct sk_buff **skbs, unsigne
 	rh_tap_slot_count(slot, RH_TAP_STAT_TX_BYTES, bytes);
 }
 
+/* Those that came back are the first again. */
+static unsigned int take_returned(struct rh_tap_queue *queue, struct sk_buff **skbs,
+				  unsigned int max)
+{
+	unsigned int count = 0;
+
+	lockdep_assert_held(&queue->ring.consumer_lock);
+	while (count < max && !skb_queue_empty(&queue->returned))
+		skbs[count++] = __skb_dequeue(&queue->returned);
+	return count;
+}
+
 /**
  * rh_tap_queue_take() - take packets the host sent
  * @queue: the queue
@@ -254,7 +278,7 @@ static void count_taken(struct rh_tap_slot *slot, struct sk_buff **skbs, unsigne
 unsigned int rh_tap_queue_take(struct rh_tap_queue *queue, struct sk_buff **skbs,
 			       unsigned int max)
 {
-	unsigned int count = 0, index;
+	unsigned int count = 0, returned = 0, index;
 	struct rh_tap *tap;
 
 	/* A woken queueing discipline runs when BHs are allowed again. */
@@ -264,22 +288,48 @@ unsigned int rh_tap_queue_take(struct rh_tap_queue *queue, struct sk_buff **skbs
 		spin_lock(&queue->ring.consumer_lock);
 		/* May be that of before: whoever changes it wakes the netdev queues after. */
 		index = READ_ONCE(queue->index);
-		count = __ptr_ring_consume_batched(&queue->ring, (void **)skbs, max);
+		if (unlikely(!skb_queue_empty(&queue->returned)))
+			returned = take_returned(queue, skbs, max);
+		count = __ptr_ring_consume_batched(&queue->ring, (void **)skbs + returned,
+						   max - returned);
 		if (count) {
-			rh_tap_limits_complete(queue, skbs[count - 1]);
+			rh_tap_limits_complete(queue, skbs[returned + count - 1]);
 			wake_if_room(queue, netdev_get_tx_queue(tap->dev, index));
 		}
 		spin_unlock(&queue->ring.consumer_lock);
 		if (count)
-			count_taken(&tap->slots[index], skbs, count);
+			count_taken(&tap->slots[index], skbs + returned, count);
 	}
 	local_bh_enable();
-	return count;
+	return returned + count;
+}
+
+/**
+ * rh_tap_queue_give_back() - undo rh_tap_queue_take(); the packets count as taken still
+ * @queue: the queue
+ * @skbs: what was taken last; lost if the queue has no interface any more, or is disabled
+ * @count: how many
+ */
+void rh_tap_queue_give_back(struct rh_tap_queue *queue, struct sk_buff **skbs, unsigned int count)
+{
+	bool in_use;
+
+	local_bh_disable();
+	spin_lock(&queue->ring.consumer_lock);
+	/* Whoever changes that purges the queue a grace period later. */
+	in_use = rcu_access_pointer(queue->tap) && !READ_ONCE(queue->disabled);
+	while (in_use && count)
+		__skb_queue_head(&queue->returned, skbs[--count]);
+	spin_unlock(&queue->ring.consumer_lock);
+	local_bh_enable();
+	while (count)
+		kfree_skb(skbs[--count]);
+	notify(queue);
 }
 
 bool rh_tap_queue_has_packets(struct rh_tap_queue *queue)
 {
-	return !ptr_ring_empty_bh(&queue->ring);
+	return !skb_queue_empty_lockless(&queue->returned) || !ptr_ring_empty_bh(&queue->ring);
 }
 
 /* Count one event against the interface, if there still is one. */

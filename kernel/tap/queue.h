@@ -45,6 +45,8 @@ struct rh_tap_limits {
  * @entry: on @tap->disabled while @disabled; under RTNL
  * @ring: skbs on their way to the file. Its producer_lock nests inside the netdev
  *	queue's lock, and inside its consumer_lock while it is resized or moved.
+ * @returned: packets that the port's consumer gave back, a batch of its at most; before those in
+ *	@ring, and as them under its consumer_lock
  * @limits: what of @ring is charged to a netdev queue
  * @wq: readers, writers out of send buffer, pollers, and who wants SIGIO
  * @wake_lock: protects @wake and @wake_context; innermost
@@ -61,6 +63,7 @@ struct rh_tap_queue {
 	bool segments;
 	struct list_head entry;
 	struct ptr_ring ring;
+	struct sk_buff_head returned;
 	struct rh_tap_limits limits;
 	struct socket_wq wq;
 	spinlock_t wake_lock;
@@ -78,6 +81,7 @@ netdev_tx_t rh_tap_queue_put(struct rh_tap_queue *queue, struct rh_tap_slot *slo
 bool rh_tap_queue_has_room(struct rh_tap_queue *queue);
 bool rh_tap_queue_offer(struct rh_tap_queue *queue, struct sk_buff *skb);
 void rh_tap_queue_notify(struct rh_tap_queue *queue);
+void rh_tap_queue_give_back(struct rh_tap_queue *queue, struct sk_buff **skbs, unsigned int count);
 unsigned int rh_tap_queue_take(struct rh_tap_queue *queue, struct sk_buff **skbs,
 			       unsigned int max);
 bool rh_tap_queue_has_packets(struct rh_tap_queue *queue);

@@ -253,8 +253,8 @@ static long slab_objects(const char *cache)
 	return active;
 }
 
-/* Packets taken from the tap and not yet delivered are freed by a stop. */
-TEST_TIMEOUT(stop_frees_undelivered_packets, 60)
+/* Packets taken from the tap and not yet delivered go back to it by a stop, and with it. */
+TEST_TIMEOUT(stop_leaks_no_undelivered_packets, 60)
 {
 	struct driver driver;
 	char name[IFNAMSIZ] = "td%d";
