@@ -83,9 +83,11 @@ static bool is_nonblocking(const struct kiocb *iocb)
 }
 
 /* Whether the wait is over: *skb is a packet, or the interface is gone. */
-static bool wait_is_over(struct rh_tap_queue *queue, struct sk_buff **skb)
+static bool wait_is_over(struct rh_tap_queue *queue, struct sk_buff **skb,
+			 struct rh_tap_format *format)
 {
-	return rh_tap_queue_take(queue, skb, 1) || !rcu_access_pointer(queue->tap);
+	*skb = rh_tap_queue_take_one(queue, format);
+	return *skb || !rcu_access_pointer(queue->tap);
 }
 
 static ssize_t file_read_iter(struct kiocb *iocb, struct iov_iter *to)
@@ -94,7 +96,7 @@ static ssize_t file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	struct rh_tap_queue *queue = &file->queue;
 	size_t room = iov_iter_count(to);
 	struct rh_tap_format format;
-	struct sk_buff *skb = NULL;
+	struct sk_buff *skb;
 	ssize_t length;
 	int error;
 
@@ -103,17 +105,17 @@ static ssize_t file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	/* Nothing is asked for, so nothing is taken. */
 	if (!room)
 		return 0;
-	if (!rh_tap_queue_take(queue, &skb, 1)) {
+	skb = rh_tap_queue_take_one(queue, &format);
+	if (!skb) {
 		if (is_nonblocking(iocb) && rcu_access_pointer(queue->tap))
 			return -EAGAIN;
-		error = wait_event_interruptible(queue->wq.wait, wait_is_over(queue, &skb));
+		error = wait_event_interruptible(queue->wq.wait,
+						 wait_is_over(queue, &skb, &format));
 		if (error)
 			return error;
 	}
-	if (!skb || !rh_tap_queue_get_format(queue, &format)) {
-		kfree_skb(skb);
+	if (!skb)
 		return -EBADFD;
-	}
 
 	length = rh_tap_packet_copy_out(skb, to, &format);
 	if (length < 0) {

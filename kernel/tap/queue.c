@@ -244,6 +244,23 @@ static void wake_if_room(struct rh_tap_queue *queue, struct netdev_queue *txq)
 		wake(queue, txq);
 }
 
+/* How the files of an interface have their packets, now. */
+static __always_inline void set_format(const struct rh_tap_queue *queue, const struct rh_tap *tap,
+				       struct rh_tap_format *format)
+{
+	unsigned int flags = READ_ONCE(tap->flags);
+
+	*format = (struct rh_tap_format) {
+		.layer3 = flags & IFF_TUN,
+		.segments = READ_ONCE(queue->segments),
+		.program = rcu_access_pointer(tap->program),
+		.info_len = flags & IFF_NO_PI ? 0 : sizeof(struct tun_pi),
+		.header_len = flags & IFF_VNET_HDR ? READ_ONCE(tap->header_len) : 0,
+		.little_endian = READ_ONCE(tap->little_endian) ||
+				 (virtio_legacy_is_little_endian() && !READ_ONCE(tap->big_endian)),
+	};
+}
+
 static void count_taken(struct rh_tap_slot *slot, struct sk_buff **skbs, unsigned int count)
 {
 	unsigned int i;
@@ -267,6 +284,25 @@ static unsigned int take_returned(struct rh_tap_queue *queue, struct sk_buff **s
 	return count;
 }
 
+/* The consumer's turn: packets for @skbs, and room for the stack. */
+static __always_inline unsigned int take(struct rh_tap_queue *queue, struct rh_tap *tap,
+					 struct sk_buff **skbs, unsigned int max)
+{
+	/* May be that of before: whoever changes it wakes the netdev queues after. */
+	unsigned int index = READ_ONCE(queue->index), returned = 0, count;
+
+	lockdep_assert_held(&queue->ring.consumer_lock);
+	if (unlikely(!skb_queue_empty(&queue->returned)))
+		returned = take_returned(queue, skbs, max);
+	count = __ptr_ring_consume_batched(&queue->ring, (void **)skbs + returned, max - returned);
+	if (count) {
+		rh_tap_limits_complete(queue, skbs[returned + count - 1]);
+		wake_if_room(queue, netdev_get_tx_queue(tap->dev, index));
+		count_taken(&tap->slots[index], skbs + returned, count);
+	}
+	return returned + count;
+}
+
 /**
  * rh_tap_queue_take() - take packets the host sent
  * @queue: the queue
@@ -278,30 +314,36 @@ static unsigned int take_returned(struct rh_tap_queue *queue, struct sk_buff **s
 unsigned int rh_tap_queue_take(struct rh_tap_queue *queue, struct sk_buff **skbs,
 			       unsigned int max)
 {
-	unsigned int count = 0, returned = 0, index;
+	unsigned int count = 0;
 	struct rh_tap *tap;
 
 	/* A woken queueing discipline runs when BHs are allowed again. */
-	local_bh_disable();
+	spin_lock_bh(&queue->ring.consumer_lock);
 	tap = rcu_dereference_bh(queue->tap);
-	if (tap) {
-		spin_lock(&queue->ring.consumer_lock);
-		/* May be that of before: whoever changes it wakes the netdev queues after. */
-		index = READ_ONCE(queue->index);
-		if (unlikely(!skb_queue_empty(&queue->returned)))
-			returned = take_returned(queue, skbs, max);
-		count = __ptr_ring_consume_batched(&queue->ring, (void **)skbs + returned,
-						   max - returned);
-		if (count) {
-			rh_tap_limits_complete(queue, skbs[returned + count - 1]);
-			wake_if_room(queue, netdev_get_tx_queue(tap->dev, index));
-		}
-		spin_unlock(&queue->ring.consumer_lock);
-		if (count)
-			count_taken(&tap->slots[index], skbs + returned, count);
-	}
-	local_bh_enable();
-	return returned + count;
+	if (tap)
+		count = take(queue, tap, skbs, max);
+	spin_unlock_bh(&queue->ring.consumer_lock);
+	return count;
+}
+
+/**
+ * rh_tap_queue_take_one() - take a packet the host sent, for a reader
+ * @queue: the queue
+ * @format: how the reader is to see it
+ *
+ * Return: the packet, or NULL; then @format is not set.
+ */
+struct sk_buff *rh_tap_queue_take_one(struct rh_tap_queue *queue, struct rh_tap_format *format)
+{
+	struct sk_buff *skb = NULL;
+	struct rh_tap *tap;
+
+	spin_lock_bh(&queue->ring.consumer_lock);
+	tap = rcu_dereference_bh(queue->tap);
+	if (tap && take(queue, tap, &skb, 1))
+		set_format(queue, tap, format);
+	spin_unlock_bh(&queue->ring.consumer_lock);
+	return skb;
 }
 
 /**
@@ -357,28 +399,15 @@ bool rh_tap_queue_has_program(const struct rh_tap_queue *queue)
 	return has;
 }
 
-/* Returns false when there is no interface; *format then is that of bare frames. */
+/* Returns false when there is no interface; *format is not set then. */
 bool rh_tap_queue_get_format(struct rh_tap_queue *queue, struct rh_tap_format *format)
 {
-	unsigned int flags;
-	struct rh_tap *tap;
+	const struct rh_tap *tap;
 
-	*format = (struct rh_tap_format){ .little_endian = virtio_legacy_is_little_endian() };
 	rcu_read_lock();
 	tap = rcu_dereference(queue->tap);
-	if (tap) {
-		flags = READ_ONCE(tap->flags);
-		format->layer3 = flags & IFF_TUN;
-		format->segments = READ_ONCE(queue->segments);
-		format->program = rcu_access_pointer(tap->program);
-		if (!(flags & IFF_NO_PI))
-			format->info_len = sizeof(struct tun_pi);
-		if (flags & IFF_VNET_HDR)
-			format->header_len = READ_ONCE(tap->header_len);
-		if (READ_ONCE(tap->big_endian))
-			format->little_endian = false;
-		format->little_endian |= READ_ONCE(tap->little_endian);
-	}
+	if (tap)
+		set_format(queue, tap, format);
 	rcu_read_unlock();
 	return tap;
 }

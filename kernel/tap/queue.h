@@ -84,6 +84,7 @@ void rh_tap_queue_notify(struct rh_tap_queue *queue);
 void rh_tap_queue_give_back(struct rh_tap_queue *queue, struct sk_buff **skbs, unsigned int count);
 unsigned int rh_tap_queue_take(struct rh_tap_queue *queue, struct sk_buff **skbs,
 			       unsigned int max);
+struct sk_buff *rh_tap_queue_take_one(struct rh_tap_queue *queue, struct rh_tap_format *format);
 bool rh_tap_queue_has_packets(struct rh_tap_queue *queue);
 void rh_tap_queue_count(struct rh_tap_queue *queue, enum rh_tap_stat stat);
 
