@@ -25,6 +25,12 @@ static bool net_process(struct rh_queue *queue)
 	return queue->index == RH_NET_RX ? rh_rx_process(net) : rh_tx_process(net);
 }
 
+/* The port has what a queue waits for, packets or room; any context. */
+void rh_net_wake(void *queue)
+{
+	rh_queue_wake(queue);
+}
+
 static int net_start(struct rh_queue *queue)
 {
 	struct rh_net_dev *net = rh_net_dev_of(queue->dev);

@@ -154,6 +154,8 @@ static inline bool rh_net_budget_spent(const struct rh_net_budget *budget)
 
 extern const struct file_operations rh_net_fops;
 
+void rh_net_wake(void *queue);
+
 int rh_rx_start(struct rh_net_dev *net);
 void rh_rx_stop(struct rh_net_dev *net);
 bool rh_rx_process(struct rh_net_dev *net);

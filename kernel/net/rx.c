@@ -26,12 +26,6 @@ static struct rh_queue *queue_of(struct rh_net_dev *net)
 	return &net->queues[RH_NET_RX].queue;
 }
 
-/* The port has packets again; any context. */
-static void packets_arrived(void *context)
-{
-	rh_queue_wake(context);
-}
-
 /* Returns false when there is no packet to deliver: then the port's wake is armed. */
 static bool fill_batch(struct rh_net_dev *net)
 {
@@ -275,7 +269,7 @@ int rh_rx_start(struct rh_net_dev *net)
 
 	net->rx.first = 0;
 	net->rx.count = 0;
-	return port->ops->attach(port, packets_arrived, queue_of(net));
+	return port->ops->attach(port, rh_net_wake, queue_of(net));
 }
 
 /**

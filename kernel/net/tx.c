@@ -136,12 +136,6 @@ static int send_messages(struct rh_net_queue *tx, struct rh_net_budget *budget)
 	return sent || tx->port->ops->await_room(tx->port) ? ret : -EAGAIN;
 }
 
-/* The port has room again; any context. */
-static void room_arrived(void *context)
-{
-	rh_queue_wake(context);
-}
-
 /**
  * rh_tx_start - have the port say when it has room again, if it can be without
  * @net: the device; its transmit queue's lock is held, the queue is about to run
@@ -152,7 +146,7 @@ int rh_tx_start(struct rh_net_dev *net)
 {
 	struct rh_net_queue *tx = &net->queues[RH_NET_TX];
 
-	return tx->port->ops->send ? tx->port->ops->attach(tx->port, room_arrived, &tx->queue) : 0;
+	return tx->port->ops->send ? tx->port->ops->attach(tx->port, rh_net_wake, &tx->queue) : 0;
 }
 
 /**

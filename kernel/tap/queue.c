@@ -4,8 +4,8 @@
  *
  * rh_tap_queue_put() runs in ndo_start_xmit (softirq context, one at a time for
  * each queue, but while it moves to another slot), rh_tap_queue_offer() beside it
- * for XDP; rh_tap_queue_take() in process context, by read() or the port's consumer;
- * resize and purge under RTNL.
+ * for XDP; rh_tap_queue_take_one() in process context, by read(), rh_tap_queue_take() and
+ * rh_tap_queue_give_back() by the port's consumer; resize and purge under RTNL.
  *
  * A full ring stops the netdev queue, so that senders wait in the queueing
  * discipline, and whoever makes room wakes it. Two pairs of full barriers keep
@@ -356,14 +356,12 @@ void rh_tap_queue_give_back(struct rh_tap_queue *queue, struct sk_buff **skbs, u
 {
 	bool in_use;
 
-	local_bh_disable();
-	spin_lock(&queue->ring.consumer_lock);
+	spin_lock_bh(&queue->ring.consumer_lock);
 	/* Whoever changes that purges the queue a grace period later. */
 	in_use = rcu_access_pointer(queue->tap) && !READ_ONCE(queue->disabled);
 	while (in_use && count)
 		__skb_queue_head(&queue->returned, skbs[--count]);
-	spin_unlock(&queue->ring.consumer_lock);
-	local_bh_enable();
+	spin_unlock_bh(&queue->ring.consumer_lock);
 	while (count)
 		kfree_skb(skbs[--count]);
 	notify(queue);

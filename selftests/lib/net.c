@@ -43,6 +43,32 @@ void net_private_namespace(void)
 }
 
 /**
+ * net_make_namespace() - make a network namespace beside the test's own
+ *
+ * Return: a child that does nothing in it, and with which it ends.
+ */
+pid_t net_make_namespace(void)
+{
+	int ready[2];
+	char byte;
+	pid_t child;
+
+	ASSERT_EQ(0, pipe(ready));
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		if (unshare(CLONE_NEWNET) || write(ready[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	ASSERT_EQ(1, read(ready[0], &byte, 1));
+	close(ready[0]);
+	return child;
+}
+
+/**
  * net_open_tap() - make or join a tap interface
  * @name: wanted name or pattern; the actual one is written back
  * @flags: beyond IFF_TAP, IFF_NO_PI and IFF_VNET_HDR

@@ -21,6 +21,7 @@
 extern const char *net_tap_node;
 
 void net_private_namespace(void);
+pid_t net_make_namespace(void);
 int net_open_tap(char name[IFNAMSIZ], unsigned int flags);
 void net_set_up(const char *name);
 void net_set_mtu(const char *name, int bytes);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How long BPF programs live that were given to a tap. */
+/* BPF programs: to load one, and how long those live that were given to a tap. */
 #ifndef SELFTESTS_TAP_BPF_H
 #define SELFTESTS_TAP_BPF_H
 
@@ -11,6 +11,21 @@
 #include <linux/bpf.h>
 
 #include "harness.h"
+
+/* Load a program; returns its descriptor. */
+static inline int bpf_load(unsigned int type, const struct bpf_insn *insns, unsigned int count)
+{
+	union bpf_attr attribute = {
+		.prog_type = type,
+		.insn_cnt = count,
+		.insns = (uintptr_t)insns,
+		.license = (uintptr_t)"GPL",
+	};
+	int fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attribute, sizeof(attribute));
+
+	ASSERT_LE(0, fd);
+	return fd;
+}
 
 /* The id of the program of a descriptor; ids are not given out again soon. */
 static inline unsigned int bpf_id(int program)

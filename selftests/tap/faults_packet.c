@@ -46,17 +46,7 @@ FIXTURE_TEARDOWN(packet)
 /* TCP of @payload bytes, whole or to be segmented. */
 static void build(FIXTURE_DATA(packet) *self, size_t payload, bool gso)
 {
-	const struct frame_plan plan = {
-		.family = 4, .protocol = IPPROTO_TCP, .flags = TH_ACK, .payload = payload,
-		.partial = gso,
-	};
-
-	frame_build(&self->frame, &plan);
-	if (!gso)
-		return;
-	self->frame.header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
-	self->frame.header.gso_size = SEGMENT;
-	self->frame.header.hdr_len = self->frame.payload;
+	frame_build_tcp(&self->frame, payload, gso ? SEGMENT : 0, gso);
 }
 
 static int write_frame(FIXTURE_DATA(packet) *self)

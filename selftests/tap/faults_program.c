@@ -43,17 +43,7 @@ FIXTURE_TEARDOWN(program)
 /* TCP of @payload bytes whose checksum is left to the host, whole or to be segmented. */
 static void build(FIXTURE_DATA(program) *self, size_t payload, bool gso)
 {
-	const struct frame_plan plan = {
-		.family = 4, .protocol = IPPROTO_TCP, .flags = TH_ACK, .payload = payload,
-		.partial = true,
-	};
-
-	frame_build(&self->frame, &plan);
-	if (!gso)
-		return;
-	self->frame.header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
-	self->frame.header.gso_size = SEGMENT;
-	self->frame.header.hdr_len = self->frame.payload;
+	frame_build_tcp(&self->frame, payload, gso ? SEGMENT : 0, true);
 }
 
 static void drain(FIXTURE_DATA(program) *self, int fd)
@@ -117,17 +107,11 @@ TEST_F(program, packets_that_are_charged_are_written_or_not)
 /* A program for one of the interface's own decisions; nobody asks what it returns. */
 static int load_socket_filter(void)
 {
-	struct bpf_insn insns[] = {
+	const struct bpf_insn insns[] = {
 		{ BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0 }, { BPF_JMP | BPF_EXIT, 0, 0, 0, 0 },
 	};
-	union bpf_attr attribute = {
-		.prog_type = BPF_PROG_TYPE_SOCKET_FILTER, .insn_cnt = 2,
-		.insns = (unsigned long)insns, .license = (unsigned long)"GPL",
-	};
-	int fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attribute, sizeof(attribute));
 
-	ASSERT_LE(0, fd);
-	return fd;
+	return bpf_load(BPF_PROG_TYPE_SOCKET_FILTER, insns, 2);
 }
 
 TEST_F(program, programs_that_steer_and_filter_are_taken_or_not)

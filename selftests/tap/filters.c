@@ -146,20 +146,6 @@ TEST_F(filters, classic_program_is_for_the_files_of_its_time)
 
 /* ---- programs of the newer kind ---- */
 
-static int load_code(const struct bpf_insn *code, unsigned int count, unsigned int type)
-{
-	union bpf_attr attribute = {
-		.prog_type = type,
-		.insn_cnt = count,
-		.insns = (unsigned long)code,
-		.license = (unsigned long)"GPL",
-	};
-	int fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attribute, sizeof(attribute));
-
-	ASSERT_LE(0, fd);
-	return fd;
-}
-
 /* A loaded program that returns @value. */
 static int load(int value, unsigned int type)
 {
@@ -168,7 +154,7 @@ static int load(int value, unsigned int type)
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 
-	return load_code(code, 2, type);
+	return bpf_load(type, code, 2);
 }
 
 static void set_program(int fd, unsigned long cmd, int value)
@@ -317,7 +303,7 @@ TEST_F(filters, of_the_host_see_the_user_behind_a_packet)
 		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_socket_uid },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	int program = load_code(code, 2, BPF_PROG_TYPE_SOCKET_FILTER);
+	int program = bpf_load(BPF_PROG_TYPE_SOCKET_FILTER, code, 2);
 	char name[IFNAMSIZ] = "";
 	int fd, length;
 

@@ -263,6 +263,23 @@ static inline void frame_build(struct frame *frame, const struct frame_plan *pla
 	}
 }
 
+/* TCP over IPv4, to be cut into segments of @segment bytes if that is not 0. */
+static inline void frame_build_tcp(struct frame *frame, size_t payload, size_t segment,
+				   bool partial)
+{
+	const struct frame_plan plan = {
+		.family = 4, .protocol = IPPROTO_TCP, .flags = TH_ACK, .payload = payload,
+		.partial = partial,
+	};
+
+	frame_build(frame, &plan);
+	if (!segment)
+		return;
+	frame->header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+	frame->header.gso_size = segment;
+	frame->header.hdr_len = frame->payload;
+}
+
 /* Make it a packet for an interface of IFF_TUN. */
 static inline void frame_strip_ethernet(struct frame *frame)
 {

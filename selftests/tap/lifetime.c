@@ -369,31 +369,9 @@ TEST_F_TIMEOUT(lifetime, killed_owner_leaves_nothing_behind, 60)
 
 /* ---- namespaces ---- */
 
-/* A child that does nothing, in a network namespace of its own. */
-static pid_t make_namespace(void)
-{
-	int ready[2];
-	char byte;
-	pid_t child;
-
-	ASSERT_EQ(0, pipe(ready));
-	child = fork();
-	ASSERT_LE(0, child);
-	if (child == 0) {
-		if (unshare(CLONE_NEWNET) || write(ready[1], "", 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	close(ready[1]);
-	ASSERT_EQ(1, read(ready[0], &byte, 1));
-	close(ready[0]);
-	return child;
-}
-
 TEST_F(lifetime, moved_interface_keeps_its_file)
 {
-	pid_t child = make_namespace();
+	pid_t child = net_make_namespace();
 
 	ASSERT_TRUE(run("ip link set %s netns %d", self->name, child));
 	EXPECT_EQ(0, if_nametoindex(self->name));
@@ -410,7 +388,7 @@ TEST_F_TIMEOUT(lifetime, interface_dies_with_its_namespace_under_load, 60)
 {
 	struct load load = { .fd = self->fd, .name = "lo" };
 	struct pollfd poller = { .fd = self->fd };
-	pid_t child = make_namespace();
+	pid_t child = net_make_namespace();
 
 	ASSERT_TRUE(run("ip link set %s netns %d", self->name, child));
 	ASSERT_TRUE(run("nsenter -t %d -n ip link set %s up", child, self->name));

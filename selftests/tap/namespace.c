@@ -31,28 +31,6 @@
 /* Milliseconds; namespaces are taken down by a worker that many wait for. */
 #define END 30000
 
-/* Make a namespace that lives as long as the process that this returns. */
-static pid_t make_namespace(void)
-{
-	int ready[2];
-	char byte;
-	pid_t child;
-
-	ASSERT_EQ(0, pipe(ready));
-	child = fork();
-	ASSERT_LE(0, child);
-	if (!child) {
-		if (unshare(CLONE_NEWNET) || write(ready[1], "", 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	close(ready[1]);
-	ASSERT_EQ(1, read(ready[0], &byte, 1));
-	close(ready[0]);
-	return child;
-}
-
 static void move_interface(const char *name, pid_t namespace)
 {
 	ASSERT_TRUE(run("ip link set %s netns %d && nsenter -t %d -n ip link set %s up", name,
@@ -138,7 +116,7 @@ FIXTURE_SETUP(load)
 	xdp_attach(self->name, xdp_load_ask_packet(VERDICT));
 	xdp_attach(self->source_name, xdp_load_redirect(self->guest_name));
 
-	self->namespace = make_namespace();
+	self->namespace = net_make_namespace();
 	move_interface(self->name, self->namespace);
 	move_interface(self->source_name, self->namespace);
 	move_interface(self->guest_name, self->namespace);
@@ -345,7 +323,7 @@ FIXTURE_SETUP(left)
 	self->stock = open_and_attach("/dev/net/tun", "stock");
 	if (self->stock < 0)
 		SKIP(return, "no tun in this kernel");
-	self->namespace = make_namespace();
+	self->namespace = net_make_namespace();
 	move_interface("ours", self->namespace);
 	move_interface("stock", self->namespace);
 	end_namespace(self->namespace);

@@ -32,26 +32,14 @@ FIXTURE_VARIANT_ADD(tunnel, tagged) { { 6, 4, IPPROTO_TCP, true, 1, PAYLOAD, SEG
 FIXTURE_VARIANT_ADD(tunnel, tagged_twice) { { 6, 6, IPPROTO_TCP, false, 2, PAYLOAD, SEGMENT } };
 FIXTURE_VARIANT_ADD(tunnel, large) { { 4, 4, IPPROTO_TCP, true, 0, 60000, 1400 } };
 
-static int create(char name[IFNAMSIZ], unsigned int mode)
-{
-	int fd = tap_create_of(name, mode | IFF_NO_PI | IFF_VNET_HDR);
-
-	ASSERT_EQ(0, tap_set_int(fd, TUNSETVNETHDRSZ, sizeof(struct tunnel_header)));
-	ASSERT_TRUE(run("sysctl -qw net.ipv6.conf.%s.disable_ipv6=1", name));
-	net_set_up(name);
-	/* Otherwise the stack drops what comes before it has noticed. */
-	tap_has_carrier(name);
-	return fd;
-}
-
 FIXTURE_SETUP(tunnel)
 {
 	self->in = self->out = -1;
 	if (!tunnel_is_known())
 		SKIP(return, NO_TUNNEL);
 	net_private_namespace();
-	self->in = create(self->in_name, IFF_TAP);
-	self->out = create(self->out_name, IFF_TAP);
+	self->in = tunnel_create(self->in_name, IFF_TAP);
+	self->out = tunnel_create(self->out_name, IFF_TAP);
 	tunnel_connect(self->in_name, self->out_name);
 	tunnel_build(&self->frame, &variant->plan);
 }
@@ -258,8 +246,8 @@ TEST_F(tunnel, goes_through_interfaces_without_ethernet)
 		SKIP(return, "no Ethernet header, no tag");
 	close(self->in);
 	close(self->out);
-	self->in = create(self->in_name, IFF_TUN);
-	self->out = create(self->out_name, IFF_TUN);
+	self->in = tunnel_create(self->in_name, IFF_TUN);
+	self->out = tunnel_create(self->out_name, IFF_TUN);
 	ASSERT_EQ(0, tap_set(self->out, TUNSETOFFLOAD, TUNNEL_OFFLOADS));
 	tunnel_connect(self->in_name, self->out_name);
 	tunnel_strip_ethernet(&self->frame);
@@ -301,7 +289,7 @@ static int make_host(int *fd, unsigned int number, char name[IFNAMSIZ])
 	int host;
 
 	net_private_namespace();
-	*fd = create(name, IFF_TAP);
+	*fd = tunnel_create(name, IFF_TAP);
 	ASSERT_TRUE(run("ip link set %s address 02:00:00:00:00:0%u", name, number));
 	ASSERT_TRUE(run("ip addr add 10.97.0.%u/24 dev %s", number, name));
 	ASSERT_TRUE(run("ip neigh add 10.97.0.%u lladdr 02:00:00:00:00:0%u dev %s", 3 - number,

@@ -32,10 +32,7 @@ FIXTURE_VARIANT_ADD(tunnel_header, checksummed) { true };
 FIXTURE_SETUP(tunnel_header)
 {
 	net_private_namespace();
-	self->fd = tap_create(self->name, IFF_VNET_HDR);
-	ASSERT_EQ(0, tap_set_int(self->fd, TUNSETVNETHDRSZ, sizeof(struct tunnel_header)));
-	ASSERT_TRUE(run("sysctl -qw net.ipv6.conf.%s.disable_ipv6=1", self->name));
-	net_set_up(self->name);
+	self->fd = tunnel_create(self->name, IFF_TAP);
 }
 
 FIXTURE_TEARDOWN(tunnel_header)

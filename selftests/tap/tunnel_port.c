@@ -20,22 +20,11 @@ FIXTURE(tunnel_port) {
 	struct tunnel_frame frame;
 };
 
-static int create(char name[IFNAMSIZ])
-{
-	int fd = tap_create(name, IFF_VNET_HDR);
-
-	ASSERT_EQ(0, tap_set_int(fd, TUNSETVNETHDRSZ, sizeof(struct tunnel_header)));
-	ASSERT_TRUE(run("sysctl -qw net.ipv6.conf.%s.disable_ipv6=1", name));
-	net_set_up(name);
-	tap_has_carrier(name);
-	return fd;
-}
-
 FIXTURE_SETUP(tunnel_port)
 {
 	net_private_namespace();
 	driver_init(&self->driver, VHOST_NODE_NET, 2, RING, NET_FEATURES);
-	self->driver.backend = create(self->name);
+	self->driver.backend = tunnel_create(self->name, IFF_TAP);
 	net_start(&self->driver);
 	tunnel_build(&self->frame, &(struct tunnel_plan){
 		.outer = 4, .inner = 4, .protocol = IPPROTO_TCP, .payload = 4000, .size = 1000,
@@ -54,7 +43,7 @@ TEST_F(tunnel_port, guest_gets_none)
 	if (!tunnel_is_known())
 		SKIP(return, "this kernel's vnet header has no tunnels");
 	ASSERT_EQ(0, tap_set(self->driver.backend, TUNSETOFFLOAD, TUNNEL_OFFLOADS));
-	self->in = create(self->in_name);
+	self->in = tunnel_create(self->in_name, IFF_TAP);
 	tunnel_connect(self->in_name, self->name);
 	for (unsigned int i = 0; i < BUFFERS; i++)
 		ASSERT_LE(0, net_post(&self->driver, guest_alloc(&self->driver.guest, BUFFER_BYTES,

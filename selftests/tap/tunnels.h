@@ -173,20 +173,23 @@ static inline size_t tunnel_written(const struct tunnel_frame *frame)
 	return sizeof(frame->header) + frame->length;
 }
 
+/* A new interface that is up, with room for a tunnel in its vnet header. */
+static inline int tunnel_create(char name[IFNAMSIZ], unsigned int mode)
+{
+	int fd = tap_create_of(name, mode | IFF_NO_PI | IFF_VNET_HDR);
+
+	ASSERT_EQ(0, tap_set_int(fd, TUNSETVNETHDRSZ, sizeof(struct tunnel_header)));
+	net_set_up(name);
+	/* Otherwise the stack drops what comes before it has noticed. */
+	tap_has_carrier(name);
+	return fd;
+}
+
 /* ---- programs ---- */
 
-static inline int tunnel_load(struct xdp_code *code)
+static inline int tunnel_load(const struct xdp_code *code)
 {
-	union bpf_attr attribute = {
-		.prog_type = BPF_PROG_TYPE_SCHED_CLS,
-		.insn_cnt = code->count,
-		.insns = (unsigned long)code->insns,
-		.license = (unsigned long)"GPL",
-	};
-	int fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attribute, sizeof(attribute));
-
-	ASSERT_LE(0, fd);
-	return fd;
+	return bpf_load(BPF_PROG_TYPE_SCHED_CLS, code->insns, code->count);
 }
 
 /* Run a program on an interface's packets until the test ends. */

@@ -10,6 +10,7 @@
 
 #include <linux/bpf.h>
 
+#include "bpf.h"
 #include "netlink.h"
 #include "tap.h"
 
@@ -56,15 +57,8 @@ static inline void xdp_exit(struct xdp_code *code)
 /* Load the program and forget it; returns its descriptor. */
 static inline int xdp_load(struct xdp_code *code)
 {
-	union bpf_attr attribute = {
-		.prog_type = BPF_PROG_TYPE_XDP,
-		.insn_cnt = code->count,
-		.insns = (unsigned long)code->insns,
-		.license = (unsigned long)"GPL",
-	};
-	int fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attribute, sizeof(attribute));
+	int fd = bpf_load(BPF_PROG_TYPE_XDP, code->insns, code->count);
 
-	ASSERT_LE(0, fd);
 	code->count = 0;
 	return fd;
 }

@@ -65,12 +65,6 @@ static int load_writer(int value)
 static int load_reader(void)
 {
 	struct xdp_code code = { .count = 0 };
-	union bpf_attr attribute = {
-		.prog_type = BPF_PROG_TYPE_SCHED_CLS,
-		.insns = (unsigned long)code.insns,
-		.license = (unsigned long)"GPL",
-	};
-	int fd;
 
 	load_field(&code, 2, offsetof(struct __sk_buff, data_meta));
 	load_field(&code, 3, offsetof(struct __sk_buff, data));
@@ -80,10 +74,7 @@ static int load_reader(void)
 	xdp_add(&code, (struct bpf_insn){ BPF_JMP | BPF_JNE | BPF_K, 5, 0, 1, MAGIC });
 	xdp_move(&code, BPF_REG_0, VERDICT_NEXT);
 	xdp_exit(&code);
-	attribute.insn_cnt = code.count;
-	fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attribute, sizeof(attribute));
-	ASSERT_LE(0, fd);
-	return fd;
+	return bpf_load(BPF_PROG_TYPE_SCHED_CLS, code.insns, code.count);
 }
 
 /* Until the descriptor is closed; -1 where the kernel has no such link. */
