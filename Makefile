@@ -27,7 +27,7 @@ W ?= 1
 C ?= 0
 
 .PHONY: all help setup modules modules-all sparse userspace selftests run fuzz check check-long \
-	check-debug kernel debug-kernel bench-ring bench-tap clean
+	check-debug kernel debug-kernel bench-ring bench-net bench-tap clean
 
 all: modules userspace ## modules for one kernel, and the VMM (the default)
 
@@ -81,6 +81,10 @@ check-long: ## the tests of endurance in full: 300,000 starts, 24 hours of wraps
 bench-ring: ## what a chain costs in instructions, ours and vhost-net's
 	@scripts/setup
 	@scripts/bench-ring
+
+bench-net: ## what a packet through the network backend costs in instructions, ours and vhost-net's
+	@scripts/setup
+	@scripts/bench-net
 
 bench-tap: ## what a packet through the tap costs in instructions, ours and tun's
 	@scripts/setup

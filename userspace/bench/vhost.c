@@ -4,12 +4,18 @@
  * worker spends on it. Under `scripts/testhost --icount` a nanosecond is an instruction.
  *
  * The benchmark's only thread has a real-time priority: the worker does not run before a
- * batch is complete, and is left alone, long enough to fall asleep, until the next one. No
- * calls are asked for. Entry points: bench_vhost_open(), bench_vhost_measure().
+ * batch is complete. Then there are two kinds of driver:
+ *
+ *	without calls	the worker is left alone until the next batch, long enough to fall asleep
+ *	with calls	asks for one call with the end of the batch, and brings the next as soon as
+ *			the worker lets go of the processor
+ *
+ * Both kick when the device asks for it. Entry points: bench_vhost_open(), bench_vhost_measure().
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +39,10 @@
 #define SLEEP_NS 2000000
 /* A batch is back after the first sleep, or something is wrong. */
 #define SLEEPS_MAX 1000
+/* Milliseconds that no call takes. */
+#define CALL_TIMEOUT 5000
+/* Batches before those that are measured. */
+#define WARM_UP 10
 
 void bench_fail(const char *file, int line, const char *condition)
 {
@@ -144,6 +154,7 @@ static void set_ring(struct bench_vhost *vhost)
 	struct vhost_vring_file call = { queue, eventfd(0, 0) };
 
 	vhost->kick = kick.fd;
+	vhost->call = call.fd;
 	BENCH_CHECK(!ioctl(vhost->fd, VHOST_SET_VRING_NUM, &num));
 	BENCH_CHECK(!ioctl(vhost->fd, VHOST_SET_VRING_BASE, &base));
 	BENCH_CHECK(!ioctl(vhost->fd, VHOST_SET_VRING_ADDR, &addr));
@@ -212,55 +223,98 @@ void bench_vhost_open(struct bench_vhost *vhost, bool packed)
 
 /* ---- batches ---- */
 
-static void kick(const struct bench_vhost *vhost)
+static void offer(struct bench_vhost *vhost, unsigned int chains)
 {
 	uint64_t one = 1;
 
+	bench_driver_offer(&vhost->driver, chains);
+	if (!bench_driver_wants_kick(&vhost->driver))
+		return;
 	BENCH_CHECK(write(vhost->kick, &one, sizeof(one)) == sizeof(one));
+	vhost->kick_count++;
 }
 
-static void wait_for_batch(struct bench_vhost *vhost)
+static void await_call(struct bench_vhost *vhost)
 {
-	int error = -EAGAIN;
+	struct pollfd poller = { .fd = vhost->call, .events = POLLIN };
+	uint64_t count;
 
-	for (unsigned int i = 0; error == -EAGAIN && i < SLEEPS_MAX; i++) {
-		sleep_ns(SLEEP_NS);
-		error = bench_driver_reap(&vhost->driver, vhost->load->posted,
-					  vhost->load->written);
-	}
+	BENCH_CHECK(poll(&poller, 1, CALL_TIMEOUT) == 1);
+	BENCH_CHECK(read(vhost->call, &count, sizeof(count)) == sizeof(count));
+	vhost->call_count += count;
+}
+
+/* Returns whether the batch is back. */
+static bool reap(struct bench_vhost *vhost)
+{
+	int error = bench_driver_reap(&vhost->driver, vhost->load->posted, vhost->load->written);
+
 	errno = -error;
-	BENCH_CHECK(!error);
+	BENCH_CHECK(!error || error == -EAGAIN);
+	return !error;
+}
+
+static void wait_for_call(struct bench_vhost *vhost)
+{
+	for (;;) {
+		bench_driver_ask_call(&vhost->driver, vhost->load->posted);
+		if (reap(vhost))
+			return;
+		await_call(vhost);
+		if (reap(vhost))
+			return;
+	}
+}
+
+static void wait_for_sleep(struct bench_vhost *vhost)
+{
+	unsigned int sleeps = 0;
+
+	do {
+		BENCH_CHECK(sleeps++ < SLEEPS_MAX);
+		sleep_ns(SLEEP_NS);
+	} while (!reap(vhost));
 }
 
 static void run_batches(struct bench_vhost *vhost, unsigned int batch, unsigned int batches)
 {
+	unsigned int chains = batch * bench_driver_chains(&vhost->driver, vhost->load->written);
+
 	while (batches--) {
-		bench_driver_offer(&vhost->driver, batch);
-		/* A device that holds chains has not asked to hear of more. */
-		if (!vhost->load->posted)
-			kick(vhost);
+		offer(vhost, chains);
 		if (vhost->load->send)
 			vhost->load->send(vhost, batch);
-		wait_for_batch(vhost);
+		if (vhost->load->calls)
+			wait_for_call(vhost);
+		else
+			wait_for_sleep(vhost);
 	}
 }
 
 /**
  * bench_vhost_measure() - what the worker spends
  * @vhost: from bench_vhost_open()
- * @batch: chains in a batch
+ * @batch: packets or requests in a batch
  * @batches: how many
  *
- * Return: its nanoseconds for each chain; where the clock counts instructions, that many.
+ * Return: the figures.
  */
-double bench_vhost_measure(struct bench_vhost *vhost, unsigned int batch, unsigned int batches)
+struct bench_figures bench_vhost_measure(struct bench_vhost *vhost, unsigned int batch,
+					 unsigned int batches)
 {
+	const double count = (double)batch * batches;
 	unsigned long long before;
 
-	bench_driver_offer(&vhost->driver, vhost->load->posted);
-	kick(vhost);
-	run_batches(vhost, batch, 10);
+	if (vhost->load->posted)
+		offer(vhost, vhost->load->posted);
+	run_batches(vhost, batch, WARM_UP);
+	vhost->kick_count = 0;
+	vhost->call_count = 0;
 	before = worker_time();
 	run_batches(vhost, batch, batches);
-	return (double)(worker_time() - before) / batch / batches;
+	return (struct bench_figures) {
+		.time = (worker_time() - before) / count,
+		.kicks = vhost->kick_count / count,
+		.calls = vhost->call_count / count,
+	};
 }

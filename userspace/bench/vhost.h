@@ -18,11 +18,15 @@ struct bench_vhost;
  * @queue: the queue under test
  * @features: feature bits beyond those of the ring
  * @shape: of every chain
- * @written: bytes the device writes to each
+ * @calls: the driver waits for a call; else until the worker sleeps
+ * @written: bytes the device writes for each packet
  * @posted: chains the device holds between two batches
+ * @frame: of network loads, bytes of a frame
+ * @gso_size: of network loads, payload of a segment of each frame; 0: it is one
+ * @program: of network loads, the interface has an XDP program that drops all
  * @prepare: makes the backend, and fills the chains' buffers
  * @start: attaches the backend, which starts the queue
- * @send: optional; gives the device something to do with @posted chains
+ * @send: optional; gives the device packets for @posted chains
  */
 struct bench_load {
 	const char *name;
@@ -31,8 +35,12 @@ struct bench_load {
 	unsigned int queue;
 	uint64_t features;
 	struct bench_shape shape;
+	bool calls;
 	uint32_t written;
 	unsigned int posted;
+	size_t frame;
+	size_t gso_size;
+	bool program;
 	void (*prepare)(struct bench_vhost *vhost);
 	void (*start)(struct bench_vhost *vhost);
 	void (*send)(struct bench_vhost *vhost, unsigned int packets);
@@ -49,6 +57,9 @@ struct bench_load {
  * @backend: tap or disk
  * @host: packet socket on the tap
  * @kick: eventfd
+ * @call: eventfd
+ * @kick_count: kicks given
+ * @call_count: calls taken
  */
 struct bench_vhost {
 	const struct bench_load *load;
@@ -60,9 +71,26 @@ struct bench_vhost {
 	int backend;
 	int host;
 	int kick;
+	int call;
+	uint64_t kick_count;
+	uint64_t call_count;
 };
 
-extern const struct bench_load bench_load_tx, bench_load_runt, bench_load_rx, bench_load_get_id;
+/**
+ * struct bench_figures - what was measured, for each packet or request
+ * @time: the worker's nanoseconds; where the clock counts instructions, that many
+ * @kicks: from the driver
+ * @calls: from the device
+ */
+struct bench_figures {
+	double time;
+	double kicks;
+	double calls;
+};
+
+extern const struct bench_load bench_load_get_id;
+/* The last one has no name. */
+extern const struct bench_load bench_net_loads[];
 
 /* End the program with a message unless @condition holds; errno tells the rest. */
 #define BENCH_CHECK(condition) \
@@ -73,6 +101,7 @@ extern const struct bench_load bench_load_tx, bench_load_runt, bench_load_rx, be
 
 void bench_fail(const char *file, int line, const char *condition) __attribute__((noreturn));
 void bench_vhost_open(struct bench_vhost *vhost, bool packed);
-double bench_vhost_measure(struct bench_vhost *vhost, unsigned int batch, unsigned int batches);
+struct bench_figures bench_vhost_measure(struct bench_vhost *vhost, unsigned int batch,
+					 unsigned int batches);
 
 #endif /* BENCH_VHOST_H */
