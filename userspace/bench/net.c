@@ -111,7 +111,7 @@ static int open_tap(const struct bench_vhost *vhost)
 {
 	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 	int header = HEADER;
-	int fd = open(vhost->stock ? "/dev/net/tun" : "/dev/ringhost-tap", O_RDWR | O_CLOEXEC);
+	int fd = open(vhost->stock_tun ? "/dev/net/tun" : "/dev/ringhost-tap", O_RDWR | O_CLOEXEC);
 
 	BENCH_CHECK(fd >= 0);
 	strcpy(request.ifr_name, interface);

@@ -50,6 +50,7 @@ struct bench_load {
  * struct bench_vhost - one open node
  * @load: what it is made to do
  * @stock: it is the kernel's own
+ * @stock_tun: its port is
  * @in_order: VIRTIO_F_IN_ORDER is negotiated
  * @mapped: the ring is to be pinned and mapped; else the limit forbids that. Ours only.
  * @driver: the ring
@@ -64,6 +65,7 @@ struct bench_load {
 struct bench_vhost {
 	const struct bench_load *load;
 	bool stock;
+	bool stock_tun;
 	bool in_order;
 	bool mapped;
 	struct bench_driver driver;

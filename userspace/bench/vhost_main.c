@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * bench-vhost PEER LOAD FORMAT RING BATCH: prints that, what the worker of one queue spends
- * on each packet or request, and how many kicks and calls go with it. Peers: ours, stock; loads:
- * see net.c, and get-id; formats: split, packed, split-in-order, packed-in-order; ring: mapped,
- * unmapped. Run by scripts/bench-ring and scripts/bench-net in a test host, as root.
+ * on each packet or request, and how many kicks and calls go with it. Peers: ours, stock, and
+ * ours-tun, which is ours over the stock tun; loads: see net.c, and get-id; formats: split,
+ * packed, split-in-order, packed-in-order; ring: mapped, unmapped. Run by scripts/bench-ring and
+ * scripts/bench-net in a test host, as root.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,10 +34,11 @@ int main(int argc, char **argv)
 	unsigned int batch;
 
 	if (argc != 6 || !(vhost.load = find_load(argv[2]))) {
-		fputs("usage: bench-vhost ours|stock LOAD FORMAT mapped|unmapped BATCH\n", stderr);
+		fputs("usage: bench-vhost ours|ours-tun|stock LOAD FORMAT mapped|unmapped BATCH\n", stderr);
 		return 2;
 	}
 	vhost.stock = !strcmp(argv[1], "stock");
+	vhost.stock_tun = strcmp(argv[1], "ours");
 	vhost.in_order = strstr(argv[3], "in-order");
 	vhost.mapped = !strcmp(argv[4], "mapped");
 	batch = atoi(argv[5]);
