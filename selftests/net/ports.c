@@ -1,41 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What vhost-net takes as a backend, ours takes too: queues of the kernel's own tun and of a
- * macvtap, and packet sockets. Set-ups that exist then work unchanged. Frames pass as they do
- * over a tap of ours; over none is one lost, or comes twice, when the backend is stopped and
- * started, or when the socket is full.
+ * What vhost-net takes as a backend, ours takes too: queues of the kernel's own tun, of a
+ * macvtap and of an ipvtap, and packet sockets. Set-ups that exist then work unchanged. Frames
+ * pass as they do over a tap of ours; over none is one lost, or comes twice, when the backend is
+ * stopped and started, or when the socket is full.
  */
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <sys/ioctl.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
-#include <linux/if_packet.h>
-#include <linux/if_tun.h>
-
-#include "packets.h"
-#include "../tap/xdp.h"
+#include "ports.h"
 
 #define RING 64
 #define BUFFER 2048
 #define FRAME 200
 #define BURST 300
 
-#define NODE_TUN "/dev/net/tun"
 #define ETHERTYPE_VLAN 0x8100
 #define VLAN_TAG 4
 #define TAGS (2 * ETH_ALEN)
 
 static const size_t lengths[] = { 60, 65, 590, 1513, 1514 };
 #define LENGTHS (sizeof(lengths) / sizeof(lengths[0]))
-
-enum kind {
-	TAP,
-	TUN,
-	MACVTAP,
-	PACKET_SOCKET,
-};
 
 FIXTURE(ports) {
 	struct driver driver;
@@ -50,116 +34,30 @@ FIXTURE(ports) {
 };
 
 FIXTURE_VARIANT(ports) {
-	enum kind kind;
+	enum port_kind kind;
 	uint64_t features;
-	/* Of a packet socket: that it begins with the short header. */
-	bool header;
 };
 
 FIXTURE_VARIANT_ADD(ports, tap) { .kind = TAP, .features = NET_FEATURES };
 FIXTURE_VARIANT_ADD(ports, tun) { .kind = TUN, .features = NET_FEATURES };
 FIXTURE_VARIANT_ADD(ports, tun_legacy) { .kind = TUN };
+FIXTURE_VARIANT_ADD(ports, tun_without_header) {
+	.kind = TUN, .features = NET_FEATURES | DRIVER_BIT(VHOST_NET_F_VIRTIO_NET_HDR)
+};
 FIXTURE_VARIANT_ADD(ports, macvtap) { .kind = MACVTAP, .features = NET_FEATURES };
+FIXTURE_VARIANT_ADD(ports, ipvtap) { .kind = IPVTAP, .features = NET_FEATURES };
 FIXTURE_VARIANT_ADD(ports, packet_socket) {
 	.kind = PACKET_SOCKET, .features = NET_FEATURES | DRIVER_BIT(VHOST_NET_F_VIRTIO_NET_HDR)
 };
-FIXTURE_VARIANT_ADD(ports, packet_socket_with_header) { .kind = PACKET_SOCKET, .header = true };
-
-/* A file of the stock tun's or a macvtap's; @name is the wanted and becomes the actual name. */
-static int open_queue(const char *node, char name[IFNAMSIZ], int header)
-{
-	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-	int fd = open(node, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0)
-		return fd;
-	memcpy(request.ifr_name, name, IFNAMSIZ);
-	ASSERT_EQ(0, ioctl(fd, TUNSETIFF, &request));
-	ASSERT_EQ(0, ioctl(fd, TUNSETVNETHDRSZ, &header));
-	memcpy(name, request.ifr_name, IFNAMSIZ);
-	return fd;
-}
-
-static int open_tun(FIXTURE_DATA(ports) *self)
-{
-	run("modprobe -q tun");
-	return open_queue(NODE_TUN, self->name, header_length(&self->driver));
-}
-
-/* Two ends of a cable: what is sent on one is received on the other. */
-static bool make_cable(FIXTURE_DATA(ports) *self)
-{
-	if (!run("ip link add near type veth peer name far 2> /dev/null"))
-		return false;
-	strcpy(self->name, "far");
-	net_set_up("near");
-	return true;
-}
-
-static int open_macvtap(FIXTURE_DATA(ports) *self)
-{
-	char node[40], name[IFNAMSIZ] = "macvtap";
-
-	if (!make_cable(self) ||
-	    !run("ip link add link near name macvtap type macvtap mode passthru 2> /dev/null"))
-		return -1;
-	net_set_up(name);
-	snprintf(node, sizeof(node), "/dev/tap%u", if_nametoindex(name));
-	return open_queue(node, name, header_length(&self->driver));
-}
-
-/* It gets all packets, as it would for a guest; others than a test's there are none. */
-static int open_packet_socket(FIXTURE_DATA(ports) *self, int header)
-{
-	struct sockaddr_ll address = {
-		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
-	};
-	int fd, one = 1;
-
-	if (!make_cable(self))
-		return -1;
-	address.sll_ifindex = if_nametoindex("near");
-	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)));
-	ASSERT_EQ(0, bind(fd, (struct sockaddr *)&address, sizeof(address)));
-	ASSERT_EQ(0, setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &header, sizeof(header)));
-	return fd;
-}
-
-static int open_backend(FIXTURE_DATA(ports) *self, const FIXTURE_VARIANT(ports) *variant)
-{
-	switch (variant->kind) {
-	case TAP:
-		return net_open_tap(self->name, 0);
-	case TUN:
-		return open_tun(self);
-	case MACVTAP:
-		return open_macvtap(self);
-	default:
-		return open_packet_socket(self, variant->header);
-	}
-}
-
-/* Until the stack knows that the other end of a cable is up, it drops what is sent. */
-static void wait_for_carriers(FIXTURE_DATA(ports) *self, const FIXTURE_VARIANT(ports) *variant)
-{
-	ASSERT_TRUE(tap_has_carrier(self->name));
-	if (variant->kind == MACVTAP || variant->kind == PACKET_SOCKET)
-		ASSERT_TRUE(tap_has_carrier("near"));
-	if (variant->kind == MACVTAP)
-		ASSERT_TRUE(tap_has_carrier("macvtap"));
-}
+FIXTURE_VARIANT_ADD(ports, packet_socket_with_header) { .kind = PACKET_SOCKET };
 
 FIXTURE_SETUP(ports)
 {
 	net_private_namespace();
 	driver_init(&self->driver, VHOST_NODE_NET, 2, RING, variant->features);
-	self->driver.backend = open_backend(self, variant);
-	if (self->driver.backend < 0)
+	if (!port_open(&self->driver, variant->kind, self->name))
 		SKIP(return, "this kernel has no such device");
-	net_set_up(self->name);
-	wait_for_carriers(self, variant);
+	port_set_up(variant->kind, self->name);
 	self->host = net_host_socket(self->name);
 	net_start(&self->driver);
 	pool_init(&self->pool, &self->driver, RING, BUFFER);
@@ -319,11 +217,9 @@ TEST_F(ports, checksum_is_done_or_asked_for)
 }
 
 /* The owner's own read, with the header that a file of this kind has. */
-static void expect_at_owner(FIXTURE_DATA(ports) *self, const FIXTURE_VARIANT(ports) *variant,
-			    unsigned int number)
+static void expect_at_owner(FIXTURE_DATA(ports) *self, unsigned int number)
 {
-	bool bare = variant->kind == PACKET_SOCKET && !variant->header;
-	size_t header = bare ? 0 : header_length(&self->driver);
+	size_t header = port_header(&self->driver);
 
 	make_frame(self, number, FRAME);
 	ASSERT_EQ((ssize_t)(header + FRAME), read(self->driver.backend, self->received, BUFFER));
@@ -355,7 +251,7 @@ TEST_F(ports, what_a_stop_gives_back_can_be_read)
 	EXPECT_EQ(0, poll(&poller, 1, 0));
 	ASSERT_EQ(0, vhost_net_set_backend(self->driver.fd, NET_RX, -1));
 	EXPECT_EQ(1, poll(&poller, 1, DRIVER_TIMEOUT));
-	expect_at_owner(self, variant, 0);
+	expect_at_owner(self, 0);
 	EXPECT_EQ(0, poll(&poller, 1, 0));
 	/* By who took it first or by who read it last: once. */
 	if (variant->kind == TAP)
@@ -372,7 +268,7 @@ TEST_F(ports, none_is_lost_when_the_backend_stops)
 	usleep(DRIVER_QUIET * 1000);
 	for (unsigned int i = 0; i < 5; i++) {
 		ASSERT_EQ(0, vhost_net_set_backend(self->driver.fd, NET_RX, -1));
-		expect_at_owner(self, variant, i);
+		expect_at_owner(self, i);
 		ASSERT_EQ(0, vhost_net_set_backend(self->driver.fd, NET_RX, self->driver.backend));
 		usleep(1000 * i);
 	}
@@ -387,13 +283,13 @@ TEST_F(ports, none_is_lost_when_the_backend_stops)
 static bool can_be_full(const FIXTURE_VARIANT(ports) *variant)
 {
 	return variant->kind != TAP && variant->kind != TUN &&
-	       run("tc qdisc add dev near root tbf rate 2mbit burst 2k limit 1m 2> /dev/null");
+	       run("tc qdisc add dev " PORT_NEAR " root tbf rate 2mbit burst 2k limit 1m 2> /dev/null");
 }
 
 static void set_send_buffer(FIXTURE_DATA(ports) *self, const FIXTURE_VARIANT(ports) *variant,
 			    int bytes)
 {
-	if (variant->kind == MACVTAP)
+	if (port_is_stacked(variant->kind))
 		ASSERT_EQ(0, ioctl(self->driver.backend, TUNSETSNDBUF, &bytes));
 	else
 		ASSERT_EQ(0, setsockopt(self->driver.backend, SOL_SOCKET, SO_SNDBUF, &bytes,
@@ -434,8 +330,8 @@ TEST_F(ports, interface_that_goes_leaves_a_backend_that_can_be_replaced)
 	send_from_guest(self, 0, FRAME);
 	driver_kick(&self->driver.queues[NET_TX]);
 	reap(self, 1);
-	/* A tap of ours takes packets, and drops them itself; so does a macvtap. */
-	EXPECT_EQ(variant->kind != TAP && variant->kind != MACVTAP,
+	/* A tap of ours takes packets, and drops them itself; so do a macvtap and an ipvtap. */
+	EXPECT_EQ(variant->kind != TAP && !port_is_stacked(variant->kind),
 		  driver_stat(&self->driver.queues[NET_TX], RINGHOST_STAT_REJECT_NET_PACKET));
 
 	self->driver.backend = net_open_tap(name, 0);
@@ -540,9 +436,9 @@ TEST_F(refused, tun_without_an_interface)
 	int tun;
 
 	run("modprobe -q tun");
-	tun = open(NODE_TUN, O_RDWR | O_CLOEXEC);
+	tun = open(PORT_NODE_TUN, O_RDWR | O_CLOEXEC);
 	if (tun < 0)
-		SKIP(return, "no " NODE_TUN);
+		SKIP(return, "no " PORT_NODE_TUN);
 	expect_refused(self, -EBADFD, tun);
 }
 
