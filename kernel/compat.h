@@ -197,6 +197,20 @@ static inline void bpf_net_ctx_clear(struct bpf_net_context *context) { }
 #define rh_compat_set_xdp_features(dev) ((void)(dev))
 #endif
 
+/*
+ * Where a tun or tap looks for the header of a packet that is one of many in a message, at the
+ * begin of its memory of @size bytes; as of 7.3, not in 6.12, without the size before it.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+#define rh_compat_xdp_header(memory, size) ((void)(size), (struct virtio_net_hdr *)(memory))
+#else
+#define rh_compat_xdp_header(memory, size) ({ \
+	struct tun_xdp_hdr *xdp_header = (memory); \
+	xdp_header->buflen = (size); \
+	&xdp_header->gso; \
+})
+#endif
+
 /* Who takes packets from a tun's ring has to wake the tun's queue; as of 7.3, not in 6.12. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
 #define rh_compat_get_tun_wake() symbol_get(tun_wake_queue)

@@ -26,9 +26,11 @@ struct rh_port;
  *	-ENOMEM; process context, user memory of current->mm.
  * @inject: give a list of skbs from @build to the host's network stack, consumed
  *	whatever happens; process context
- * @send: instead of @build and @inject: send one packet, as @build describes it but that
- *	the port knows the header's format. -EAGAIN for now there is no room; other
- *	errors: it is refused.
+ * @send: instead of @build and @inject: send one packet, as @build describes it. It may be
+ *	copied and wait for @flush. -EAGAIN for now there is no room; other errors: it is
+ *	refused.
+ * @flush: with @send: send what waits. Returns how many packets were refused that @send
+ *	took since the last @flush.
  * @await_room: with @send: have the @wake of @attach called when there is room again, or
  *	return true, for there is
  * @attach: take the port for one consumer: @wake is called, in any context, when packets
@@ -43,7 +45,9 @@ struct rh_port_ops {
 	struct sk_buff *(*build)(struct rh_port *port, struct iov_iter *from, size_t header_len,
 				 bool little_endian);
 	void (*inject)(struct rh_port *port, struct list_head *skbs);
-	int (*send)(struct rh_port *port, struct iov_iter *from);
+	int (*send)(struct rh_port *port, struct iov_iter *from, size_t header_len,
+		    bool little_endian);
+	unsigned int (*flush)(struct rh_port *port);
 	bool (*await_room)(struct rh_port *port);
 	int (*attach)(struct rh_port *port, void (*wake)(void *context), void *context);
 	void (*detach)(struct rh_port *port);

@@ -7,7 +7,8 @@
  *			receive queue, and rx.c delivers them as it does a tap's: so their
  *			header does not depend on what the owner set for his reads
  *	from the driver	one sendmsg() each, as if the owner wrote; where the socket has no
- *			room the chain stays in the ring until it has
+ *			room the chain stays in the ring until it has. Small packets to a
+ *			tun or tap without a limit: one for many (xdp_batch.c)
  *
  * Functions of the tun and tap modules are looked up when a file may be theirs: whoever uses
  * neither need not load them. The file keeps them loaded from then on.
@@ -29,6 +30,7 @@
 #include <net/xdp.h>
 
 #include "net.h"
+#include "xdp_batch.h"
 #include "../compat.h"
 
 /**
@@ -46,6 +48,8 @@
  * @wake: what the queue attached; as @context constant while @entry is waiting
  * @context: its argument
  * @awaited: events (EPOLLIN, EPOLLOUT) that @wake is to be called for, once
+ * @refused: packets of batches that the socket did not take, since the last flush
+ * @batch: packets from the driver that wait for it
  */
 struct rh_socket {
 	struct rh_port port;
@@ -60,6 +64,8 @@ struct rh_socket {
 	void (*wake)(void *context);
 	void *context;
 	atomic_t awaited;
+	unsigned int refused;
+	struct rh_xdp_batch batch;
 };
 
 static struct rh_socket *socket_of(struct rh_port *port)
@@ -238,9 +244,33 @@ static void socket_give_back(struct rh_port *port, struct sk_buff **skbs, unsign
 
 /* ---- from the driver ---- */
 
-static int socket_send(struct rh_port *port, struct iov_iter *from)
+/*
+ * Whether a packet may wait to be sent together with others. Nobody charges the socket for them,
+ * so that is for sockets without a limit, as it is with vhost-net. And a tun would not even look
+ * whether its interface is up: so the socket is asked, for each batch once.
+ */
+static bool may_wait(struct rh_socket *sock, size_t bytes)
 {
-	struct socket *socket = socket_of(port)->socket;
+	if (bytes > PAGE_SIZE)
+		return false;
+	if (sock->batch.count)
+		return true;
+	return sock->ring && READ_ONCE(sock->socket->sk->sk_sndbuf) == INT_MAX &&
+	       vfs_poll(sock->file, NULL) & EPOLLOUT;
+}
+
+static void send_batch(struct rh_socket *sock)
+{
+	sock->refused += rh_xdp_batch_send(&sock->batch, sock->socket);
+}
+
+/*
+ * Without MSG_MORE: what a tun keeps until there are more packets is charged to the socket, and
+ * could be what leaves these no room.
+ */
+static int send_alone(struct rh_socket *sock, struct iov_iter *from)
+{
+	struct socket *socket = sock->socket;
 	struct msghdr msg = {
 		.msg_flags = MSG_DONTWAIT,
 		.msg_iter = *from,
@@ -251,6 +281,33 @@ static int socket_send(struct rh_port *port, struct iov_iter *from)
 	if (ret == -ENOMEM || ret == -ENOBUFS)
 		return -EAGAIN;
 	return min(ret, 0);
+}
+
+static int socket_send(struct rh_port *port, struct iov_iter *from, size_t header_len,
+		       bool little_endian)
+{
+	struct rh_socket *sock = socket_of(port);
+	size_t headroom = sock_flag(sock->socket->sk, SOCK_XDP) ? XDP_PACKET_HEADROOM : 0;
+	int err;
+
+	if (may_wait(sock, iov_iter_count(from))) {
+		err = rh_xdp_batch_add(&sock->batch, from, header_len, little_endian, headroom);
+		if (!err || err == -EFAULT)
+			return err;
+	}
+	send_batch(sock);
+	return send_alone(sock, from);
+}
+
+static unsigned int socket_flush(struct rh_port *port)
+{
+	struct rh_socket *sock = socket_of(port);
+	unsigned int refused;
+
+	send_batch(sock);
+	refused = sock->refused;
+	sock->refused = 0;
+	return refused;
 }
 
 static bool socket_await_room(struct rh_port *port)
@@ -265,6 +322,7 @@ static bool socket_await_room(struct rh_port *port)
 
 static void socket_release(struct rh_port *port)
 {
+	rh_xdp_batch_exit(&socket_of(port)->batch);
 	kfree(socket_of(port));
 }
 
@@ -272,6 +330,7 @@ static const struct rh_port_ops socket_ops = {
 	.consume = socket_consume,
 	.give_back = socket_give_back,
 	.send = socket_send,
+	.flush = socket_flush,
 	.await_room = socket_await_room,
 	.attach = socket_attach,
 	.detach = socket_detach,

@@ -6,7 +6,7 @@
  *	driver's memory -> they go to the host's network stack, a list of a few at a time ->
  *	the chains go back and are published at once
  *
- * A port that takes messages (socket.c) gets one after the other instead.
+ * A port that takes messages (socket.c) gets one packet after the other instead.
  *
  * Sleeps with kicks enabled when the ring is empty. The only other thing it waits for, with
  * kicks disabled, is room in a port that takes messages. A packet that cannot be sent
@@ -99,11 +99,12 @@ static int send_batch(struct rh_net_queue *tx, struct rh_net_budget *budget)
 static bool send_packet(struct rh_net_queue *tx, const struct rh_chain *chain)
 {
 	struct iov_iter from;
-	int err;
+	int header_len, err;
 
-	if (find_packet(tx, chain, &from) < 0)
+	header_len = find_packet(tx, chain, &from);
+	if (header_len < 0)
 		return true;
-	err = tx->port->ops->send(tx->port, &from);
+	err = tx->port->ops->send(tx->port, &from, header_len, tx->queue.ring.little_endian);
 	if (err && err != -EAGAIN)
 		rh_queue_count(&tx->queue, REJECT_NET_PACKET, 1);
 	return err != -EAGAIN;
@@ -132,6 +133,7 @@ static int send_messages(struct rh_net_queue *tx, struct rh_net_budget *budget)
 		bytes += chain.out_bytes;
 	}
 	rh_net_budget_charge(budget, n + 1, bytes);
+	rh_queue_count(&tx->queue, REJECT_NET_PACKET, tx->port->ops->flush(tx->port));
 	rh_queue_publish(&tx->queue);
 	return sent || tx->port->ops->await_room(tx->port) ? ret : -EAGAIN;
 }
