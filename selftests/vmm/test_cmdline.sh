@@ -128,7 +128,7 @@ test_disk_words() {
 }
 
 test_net_words() {
-	local mac
+	local mac value
 
 	run_refused net_without_tap_is_refused 'tap=NAME is missing' --net backend=kernel
 	run_refused net_with_empty_tap_is_refused 'tap=' --net tap=
@@ -142,6 +142,13 @@ test_net_words() {
 	for mac in '' 1 52:54:00:12:34 52:54:00:12:34:56:78 52:54:00:12:34:5g 52-54-00-12-34-56 \
 		5254:00:12:34:56 52:54:00:12:34:5; do
 		run_refused "net_with_mac_'$mac'_is_refused" 'not of the form' --net "tap=t0,mac=$mac"
+	done
+	for value in '' 0 9 10 -1 2x 0x2; do
+		run_refused "net_with_queues_'$value'_is_refused" 'is not 1 to 8' \
+			--net "tap=t0,queues=$value"
+	done
+	for value in packed= packed=yes in_order=1 in_order=ON; do
+		run_refused "net_with_${value}_is_refused" 'neither on nor off' --net "tap=t0,$value"
 	done
 	run_refused net_with_multicast_mac_is_refused multicast --net tap=t0,mac=01:00:5e:00:00:01
 	run_refused net_with_zero_mac_is_refused 'all zero' --net tap=t0,mac=00:00:00:00:00:00

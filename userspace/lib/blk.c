@@ -37,7 +37,7 @@ int ringhost_blk_start(struct ringhost_device *device, unsigned int index)
 	return blk_enable(device, index, 1);
 }
 
-int ringhost_blk_stop(struct ringhost_device *device, unsigned int index, uint16_t *base)
+int ringhost_blk_stop(struct ringhost_device *device, unsigned int index, uint32_t *base)
 {
 	int err = blk_enable(device, index, 0);
 

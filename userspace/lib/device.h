@@ -17,6 +17,6 @@ struct ringhost_device {
 int ringhost_ioctl(struct ringhost_device *device, unsigned long request, void *argument);
 
 /* VHOST_GET_VRING_BASE; @base may be NULL. */
-int ringhost_get_base(struct ringhost_device *device, unsigned int index, uint16_t *base);
+int ringhost_get_base(struct ringhost_device *device, unsigned int index, uint32_t *base);
 
 #endif /* RH_LIB_DEVICE_H */

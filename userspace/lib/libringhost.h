@@ -43,6 +43,9 @@ extern "C" {
 #define RINGHOST_NODE_BLK "/dev/ringhost-blk"
 #define RINGHOST_NODE_TAP "/dev/ringhost-tap"
 
+/* Both positions of a new packed queue: entry 0, wrap counter 1. */
+#define RINGHOST_BASE_PACKED 0x80008000u
+
 struct ringhost_device;
 
 /**
@@ -58,13 +61,14 @@ struct ringhost_region {
 };
 
 /**
- * struct ringhost_queue - one split virtqueue, ready to be handed over
+ * struct ringhost_queue - one virtqueue, split or packed, ready to be handed over
  * @index: which one of the device, from 0
- * @size: entries, a power of two up to 32768
- * @base: next entry of the available ring to take: 0 for a new queue, else what
- *	the stop returned
+ * @size: entries up to 32768; a power of two if split
+ * @base: where to go on: for a new queue 0 if split, RINGHOST_BASE_PACKED if packed;
+ *	else what the stop returned
  * @descriptors: descriptor table, 16-byte aligned; @available: 2; @used: 4.
- *	Addresses in this process. The kernel uses them until the queue stops.
+ *	Addresses in this process. The kernel uses them until the queue stops. Packed:
+ *	the ring, and the event structures of driver and device, 4-byte aligned
  * @kick: eventfd the driver's notifications arrive on
  * @call: eventfd that interrupts the driver, or -1
  * @error: eventfd signalled when the driver broke the queue, or -1
@@ -72,7 +76,7 @@ struct ringhost_region {
 struct ringhost_queue {
 	unsigned int index;
 	unsigned int size;
-	uint16_t base;
+	uint32_t base;
 	void *descriptors;
 	void *available;
 	void *used;
@@ -163,11 +167,11 @@ int ringhost_net_start(struct ringhost_device *device, unsigned int index, int p
  * ringhost_net_stop() - stop a queue
  * @device: a ringhost-net device
  * @index: the queue, which need not run
- * @base: out, NULL for whom it does not matter: next entry of the available ring
+ * @base: out, NULL for whom it does not matter: where to go on
  *
  * On return the kernel touches neither the queue nor its buffers.
  */
-int ringhost_net_stop(struct ringhost_device *device, unsigned int index, uint16_t *base);
+int ringhost_net_stop(struct ringhost_device *device, unsigned int index, uint32_t *base);
 
 /**
  * ringhost_blk_set_disk() - attach a disk
@@ -194,11 +198,11 @@ int ringhost_blk_start(struct ringhost_device *device, unsigned int index);
  * ringhost_blk_stop() - stop a queue
  * @device: a ringhost-blk device
  * @index: the queue, which need not run
- * @base: out, NULL for whom it does not matter: next entry of the available ring
+ * @base: out, NULL for whom it does not matter: where to go on
  *
  * Returns when every request in flight has been completed to the driver.
  */
-int ringhost_blk_stop(struct ringhost_device *device, unsigned int index, uint16_t *base);
+int ringhost_blk_stop(struct ringhost_device *device, unsigned int index, uint32_t *base);
 
 #ifdef __cplusplus
 }

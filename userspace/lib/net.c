@@ -20,7 +20,7 @@ int ringhost_net_start(struct ringhost_device *device, unsigned int index, int p
 	return net_set_backend(device, index, port);
 }
 
-int ringhost_net_stop(struct ringhost_device *device, unsigned int index, uint16_t *base)
+int ringhost_net_stop(struct ringhost_device *device, unsigned int index, uint32_t *base)
 {
 	int err = net_set_backend(device, index, VHOST_FILE_UNBIND);
 

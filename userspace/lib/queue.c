@@ -57,7 +57,7 @@ int ringhost_queue_setup(struct ringhost_device *device, const struct ringhost_q
 	return err;
 }
 
-int ringhost_get_base(struct ringhost_device *device, unsigned int index, uint16_t *base)
+int ringhost_get_base(struct ringhost_device *device, unsigned int index, uint32_t *base)
 {
 	struct vhost_vring_state state = { .index = index };
 	int err = ringhost_ioctl(device, VHOST_GET_VRING_BASE, &state);

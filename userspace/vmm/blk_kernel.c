@@ -37,7 +37,8 @@ static int blk_kernel_open(struct blk *blk)
 
 	if (!kernel)
 		return rh_error(-ENOMEM, "out of memory");
-	err = kernel_queues_open(&kernel->queues, &blk->device, RINGHOST_NODE_BLK, "ringhost_blk");
+	err = kernel_queues_open(&kernel->queues, &blk->device, 0, blk->device.queue_count,
+				 RINGHOST_NODE_BLK, "ringhost_blk");
 	if (err)
 		goto free_kernel;
 	err = blk_kernel_set_disk(blk, kernel->queues.handle);

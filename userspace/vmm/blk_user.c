@@ -86,7 +86,7 @@ static void request_complete(struct request *request, uint8_t status)
 		*request->status = status;
 		written = status == VIRTIO_BLK_S_OK ? request->written : 1;
 	}
-	virtqueue_push(&user->queue.ring, request->chain.head, written);
+	virtqueue_push(&user->queue.ring, &request->chain, written);
 	request_put(request);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * All devices of a VM. Off the data path, on the loop's thread, before and after the
- * guest runs. Entry points: devices_create(), devices_destroy(), devices_stats().
+ * guest runs. Entry points: devices_create(), devices_destroy(), devices_announce(),
+ * devices_stats().
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -104,6 +105,16 @@ void devices_destroy(struct devices *devices)
 	}
 	pci_destroy(devices->bus);
 	free(devices);
+}
+
+void devices_announce(struct devices *devices)
+{
+	for (unsigned int i = 0; i < devices->count; i++) {
+		struct virtio_device *device = devices->slots[i].device;
+
+		if (device->ops->announce)
+			device->ops->announce(device);
+	}
 }
 
 int devices_stats(struct devices *devices, FILE *out)

@@ -29,6 +29,12 @@ int devices_create(struct vm *vm, const struct options *options, struct devices 
  */
 void devices_destroy(struct devices *devices);
 
+/*
+ * Have the guest announce the addresses of its network interfaces, as after a move to
+ * another port of a switch. On the loop's thread.
+ */
+void devices_announce(struct devices *devices);
+
 /**
  * devices_stats() - print the devices' lines of the statistics file
  * @devices: the devices

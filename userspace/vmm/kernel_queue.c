@@ -44,8 +44,8 @@ static void kernel_queue_failed(struct loop_poll *poll, uint32_t events)
 	(void)events;
 	/* A signal from before the last reset is about a queue that is no more. */
 	if (kernel->device->running)
-		virtio_break(kernel->device, "the driver broke queue %u (%s)", index,
-			     kernel_queue_reason(kernel, index));
+		virtio_break(kernel->device, "the driver broke queue %u (%s)",
+			     kernel->first + index, kernel_queue_reason(kernel, index));
 }
 
 static int kernel_queue_watch(struct kernel_queues *kernel, struct kernel_queue *queue)
@@ -65,9 +65,9 @@ static int kernel_queue_watch(struct kernel_queues *kernel, struct kernel_queue 
 	return err;
 }
 
-static int kernel_queues_watch(struct kernel_queues *kernel)
+static int kernel_queues_watch(struct kernel_queues *kernel, unsigned int count)
 {
-	while (kernel->count < kernel->device->queue_count) {
+	while (kernel->count < count) {
 		int err = kernel_queue_watch(kernel, &kernel->queues[kernel->count]);
 
 		if (err)
@@ -86,16 +86,18 @@ static int open_failed(const char *name, const char *node, const char *module, i
 }
 
 int kernel_queues_open(struct kernel_queues *kernel, struct virtio_device *device,
-		       const char *node, const char *module)
+		       unsigned int first, unsigned int count, const char *node,
+		       const char *module)
 {
 	int err = ringhost_open(node, &kernel->handle);
 
 	if (err)
 		return open_failed(device->name, node, module, err);
 	kernel->device = device;
+	kernel->first = first;
 	err = ringhost_get_features(kernel->handle, &kernel->features);
 	if (!err)
-		err = kernel_queues_watch(kernel);
+		err = kernel_queues_watch(kernel, count);
 	if (err) {
 		kernel_queues_close(kernel);
 		return open_failed(device->name, node, module, err);
@@ -129,10 +131,11 @@ static int kernel_queues_set_memory(struct kernel_queues *kernel)
 
 static int kernel_queue_setup(struct kernel_queues *kernel, unsigned int index)
 {
-	const struct virtio_queue *queue = &kernel->device->queues[index];
+	const struct virtio_queue *queue = kernel_queue_of(kernel, index);
+	bool packed = virtio_accepted(kernel->device, VIRTIO_F_RING_PACKED);
 
 	return ringhost_queue_setup(kernel->handle, &(struct ringhost_queue) {
-		.index = index, .size = queue->size, .base = 0,
+		.index = index, .size = queue->size, .base = packed ? RINGHOST_BASE_PACKED : 0,
 		.descriptors = queue->descriptors, .available = queue->available,
 		.used = queue->used, .kick = queue->kick, .call = queue->call,
 		.error = kernel->queues[index].error_fd,
@@ -147,7 +150,7 @@ int kernel_queues_setup(struct kernel_queues *kernel)
 	if (!err)
 		err = kernel_queues_set_memory(kernel);
 	for (unsigned int i = 0; i < kernel->count && !err; i++) {
-		if (kernel->device->queues[i].enabled)
+		if (kernel_queue_of(kernel, i)->enabled)
 			err = kernel_queue_setup(kernel, i);
 	}
 	return err;
@@ -162,8 +165,8 @@ int kernel_queues_stats(struct kernel_queues *kernel, struct virtio_stats *stats
 		if (err)
 			return err;
 		for (unsigned int stat = 0; stat < RINGHOST_STAT_COUNT; stat++)
-			fprintf(stats->out, "%s.queue%u.%s %" PRIu64 "\n", kernel->device->name, i,
-				ringhost_stat_name(stat), values[stat]);
+			fprintf(stats->out, "%s.queue%u.%s %" PRIu64 "\n", kernel->device->name,
+				kernel->first + i, ringhost_stat_name(stat), values[stat]);
 		stats->kernel_chains += values[RINGHOST_STAT_CHAINS];
 	}
 	return 0;

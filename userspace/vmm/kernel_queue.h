@@ -27,15 +27,17 @@ struct kernel_queue {
 };
 
 /**
- * struct kernel_queues - all queues of one device
+ * struct kernel_queues - queues of one device behind one open node
  * @device: whose they are
+ * @first: the device's number of the node's queue 0
  * @handle: the module's device node
  * @features: what the module offers
- * @queues: as many as the device has
+ * @queues: the queues
  * @count: how many of them are set up
  */
 struct kernel_queues {
 	struct virtio_device *device;
+	unsigned int first;
 	struct ringhost_device *handle;
 	uint64_t features;
 	struct kernel_queue queues[VIRTIO_QUEUES_MAX];
@@ -46,13 +48,16 @@ struct kernel_queues {
  * kernel_queues_open() - open the module's node and watch every queue for errors
  * @kernel: zeroed
  * @device: after virtio_init()
+ * @first: its first queue that is to be the node's
+ * @count: how many of them
  * @node: RINGHOST_NODE_*
  * @module: its module's name, for the message
  *
  * Return: 0, or a negative errno after one line on stderr.
  */
 int kernel_queues_open(struct kernel_queues *kernel, struct virtio_device *device,
-		       const char *node, const char *module);
+		       unsigned int first, unsigned int count, const char *node,
+		       const char *module);
 
 /* Close the node: whatever still runs stops. Fine after a failed open. */
 void kernel_queues_close(struct kernel_queues *kernel);
@@ -65,6 +70,12 @@ void kernel_queues_close(struct kernel_queues *kernel);
  * Return: 0 or -errno.
  */
 int kernel_queues_setup(struct kernel_queues *kernel);
+
+/* What the device knows about queue @index of the node. */
+static inline struct virtio_queue *kernel_queue_of(struct kernel_queues *kernel, unsigned int index)
+{
+	return &kernel->device->queues[kernel->first + index];
+}
 
 /* Print the counters of every queue and add them up. Return: 0 or -errno. */
 int kernel_queues_stats(struct kernel_queues *kernel, struct virtio_stats *stats);

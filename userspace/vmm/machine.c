@@ -152,12 +152,22 @@ static int create_and_run(struct machine *machine, const struct boot *boot)
 		goto destroy_platform;
 	err = run_machine(machine);
 	devices_destroy(machine->devices);
+	machine->devices = NULL;
 
 destroy_platform:
 	destroy_platform(machine);
 destroy_vm:
 	vm_destroy(&machine->vm);
 	return err;
+}
+
+/* There may be no devices, before and after the guest runs. */
+static void machine_announce(void *argument)
+{
+	struct machine *machine = argument;
+
+	if (machine->devices)
+		devices_announce(machine->devices);
 }
 
 int machine_run(const struct options *options, enum vm_stop_reason *why)
@@ -172,7 +182,7 @@ int machine_run(const struct options *options, enum vm_stop_reason *why)
 	err = loop_create(&machine.vm.loop);
 	if (err)
 		goto close_boot;
-	err = signals_create(&machine.vm, &machine.signals);
+	err = signals_create(&machine.vm, machine_announce, &machine, &machine.signals);
 	if (err)
 		goto destroy_loop;
 	err = create_and_run(&machine, &boot);

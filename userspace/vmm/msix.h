@@ -14,7 +14,7 @@
 struct pci_function;
 struct vm;
 
-#define MSIX_VECTORS_MAX 8
+#define MSIX_VECTORS_MAX 18	/* each queue of a device, and its configuration */
 
 /**
  * struct msix_vector - one vector

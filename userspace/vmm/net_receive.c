@@ -83,7 +83,7 @@ static void give_back(struct net_receive *receive, size_t written)
 {
 	struct virtqueue_chain *buffer = buffer_at(receive, 0);
 
-	virtqueue_push(&receive->queue.ring, buffer->head, written);
+	virtqueue_push(&receive->queue.ring, buffer, written);
 	receive->bytes -= buffer_bytes(buffer);
 	receive->first = (receive->first + 1) % ARRAY_SIZE(receive->buffers);
 	receive->count--;
@@ -173,7 +173,7 @@ static bool receive_packet(struct net_receive *receive)
 	if (bytes < TAP_HEADER_SIZE)
 		return false;
 	receive->iov[entries++] = (struct iovec) { receive->spill, sizeof(receive->spill) };
-	length = readv(receive->net->tap, receive->iov, entries);
+	length = readv(receive->tap.fd, receive->iov, entries);
 	if (length <= 0) {
 		receive->readable = false;
 		return false;
@@ -213,12 +213,12 @@ static void tap_ready(struct loop_poll *poll, uint32_t events)
 	user_queue_schedule(&receive->queue);
 }
 
-void net_receive_init(struct net_receive *receive, struct net *net)
+void net_receive_init(struct net_receive *receive, struct net *net, unsigned int pair)
 {
 	receive->net = net;
-	user_queue_init(&receive->queue, &net->device.queues[NET_RECEIVE], net_receive_run);
+	user_queue_init(&receive->queue, net_queue(net, pair, NET_RECEIVE), net_receive_run);
 	receive->tap = (struct loop_poll) {
-		.ready = tap_ready, .fd = net->tap, .events = EPOLLIN,
+		.ready = tap_ready, .fd = net->tap.fds[pair], .events = EPOLLIN,
 	};
 }
 
@@ -227,26 +227,41 @@ int net_receive_start(struct net_receive *receive)
 	struct virtio_device *device = &receive->net->device;
 	bool large = virtio_accepted(device, VIRTIO_NET_F_GUEST_TSO4) ||
 		     virtio_accepted(device, VIRTIO_NET_F_GUEST_TSO6);
-	int err;
 
 	receive->mergeable = virtio_accepted(device, VIRTIO_NET_F_MRG_RXBUF);
 	receive->wanted = large ? NET_PACKET_MAX : PLAIN_PACKET_MAX;
-	receive->readable = true;
+	receive->readable = false;
 	receive->first = 0;
 	receive->count = 0;
 	receive->bytes = 0;
 	receive->packet = 0;
-	err = loop_poll_start(device->vm->loop, &receive->tap);
+	return user_queue_start(&receive->queue);
+}
+
+int net_receive_listen(struct net_receive *receive, bool listen)
+{
+	int err;
+
+	if (receive->listening == listen || !receive->queue.running)
+		return 0;
+	if (!listen) {
+		loop_poll_stop(&receive->tap);
+		receive->listening = false;
+		receive->readable = false;
+		return 0;
+	}
+	err = loop_poll_start(receive->net->device.vm->loop, &receive->tap);
 	if (err)
 		return err;
-	err = user_queue_start(&receive->queue);
-	if (err)
-		loop_poll_stop(&receive->tap);
-	return err;
+	/* What came before may be no event any more: look once. */
+	receive->listening = true;
+	receive->readable = true;
+	user_queue_schedule(&receive->queue);
+	return 0;
 }
 
 void net_receive_stop(struct net_receive *receive)
 {
+	net_receive_listen(receive, false);
 	user_queue_stop(&receive->queue);
-	loop_poll_stop(&receive->tap);
 }

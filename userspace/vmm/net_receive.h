@@ -18,10 +18,11 @@ struct net;
 #define NET_RECEIVE_IOV 1023
 
 /**
- * struct net_receive - the receiving half
+ * struct net_receive - the receiving half of a pair
  * @queue: receive queue
  * @net: the interface
- * @tap: watches the tap
+ * @tap: watches the pair's queue of the tap
+ * @listening: it does
  * @readable: the tap may have a packet
  * @mergeable: a packet may fill several buffers
  * @wanted: bytes of buffers that hold any packet the tap may have
@@ -39,7 +40,7 @@ struct net_receive {
 	struct user_queue queue;
 	struct net *net;
 	struct loop_poll tap;
-	bool readable, mergeable;
+	bool listening, readable, mergeable;
 	size_t wanted;
 	struct virtqueue_chain buffers[VIRTIO_QUEUE_SIZE_MAX];
 	unsigned int first, count;
@@ -51,10 +52,13 @@ struct net_receive {
 };
 
 /* @receive: zeroed; @net->tap open. */
-void net_receive_init(struct net_receive *receive, struct net *net);
+void net_receive_init(struct net_receive *receive, struct net *net, unsigned int pair);
 
-/* Return: 0, or -errno with nothing running. */
+/* Does not look at the tap until told to. Return: 0 or -errno. */
 int net_receive_start(struct net_receive *receive);
+
+/* Whether to look at the tap; nothing changes before the start. Return: 0 or -errno. */
+int net_receive_listen(struct net_receive *receive, bool listen);
 void net_receive_stop(struct net_receive *receive);
 
 #endif /* RH_VMM_NET_RECEIVE_H */

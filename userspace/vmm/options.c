@@ -33,8 +33,11 @@ static const char help_text[] =
 	"  --mem SIZE        memory: bytes, or with suffix K, M or G (default 512M)\n"
 	"  --disk path=FILE[,readonly][,serial=TEXT][,backend=kernel|userspace]\n"
 	"                    virtio disk; image file or block device; repeatable\n"
-	"  --net tap=NAME[,mac=XX:XX:XX:XX:XX:XX][,backend=kernel|userspace]\n"
-	"                    virtio network card on a tap interface; repeatable\n"
+	"  --net tap=NAME[,mac=XX:XX:XX:XX:XX:XX][,queues=N][,packed=on|off]\n"
+	"        [,in_order=on|off][,backend=kernel|userspace]\n"
+	"                    virtio network card on a tap interface, with N pairs of\n"
+	"                    queues (1 to 8, default 1), packed rings and use in order\n"
+	"                    offered if on (default off); repeatable\n"
 	"  --stats FILE      write counters to FILE at the end\n"
 	"\n"
 	"stat prints the counters of every open queue, of one process or (the default)\n"
@@ -44,7 +47,8 @@ static const char help_text[] =
 	"/dev/ringhost-net; backend=userspace serves them with io_uring.\n"
 	"\n"
 	"The guest's first serial port is stdin and stdout. On a terminal, Ctrl-A x\n"
-	"ends the machine and Ctrl-A Ctrl-A sends Ctrl-A. SIGTERM ends it too.\n"
+	"ends the machine and Ctrl-A Ctrl-A sends Ctrl-A. SIGTERM ends it too. SIGUSR2\n"
+	"has the guest announce its network addresses, for a tap that has moved.\n"
 	"Exit status: 0 after power-off or SIGTERM, 1 after an error.\n";
 
 int options_help(void)

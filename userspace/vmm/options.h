@@ -12,6 +12,7 @@
 #define OPTIONS_CPUS_MAX 64
 #define OPTIONS_DISKS_MAX 12
 #define OPTIONS_NETS_MAX 8
+#define OPTIONS_PAIRS_MAX 8
 #define OPTIONS_SERIAL_MAX 20	/* VIRTIO_BLK_ID_BYTES: virtio 1.3, 5.2.6 */
 #define OPTIONS_MEM_MIN (32ULL << 20)
 
@@ -41,12 +42,18 @@ struct disk_options {
  * @tap: interface name, 1 to IFNAMSIZ - 1 bytes, valid as a name
  * @mac: the guest's address when @mac_given; unicast, not all zero
  * @mac_given: else the device chooses one
+ * @pairs: pairs of queues, 1 to OPTIONS_PAIRS_MAX
+ * @packed: offer packed rings
+ * @in_order: offer to use buffers in order
  * @backend: who serves it
  */
 struct net_options {
 	const char *tap;
 	uint8_t mac[6];
 	bool mac_given;
+	unsigned int pairs;
+	bool packed;
+	bool in_order;
 	enum backend backend;
 };
 

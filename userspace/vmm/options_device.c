@@ -204,10 +204,47 @@ static int parse_mac(struct net_options *net, const char *text)
 	return 0;
 }
 
-static int parse_net_word(struct net_options *net, char *word)
+static int parse_pairs(const char *text, unsigned int *pairs)
+{
+	if (*text < '1' || *text > '0' + OPTIONS_PAIRS_MAX || text[1])
+		return rh_error(-EINVAL, "--net: queues=%s is not 1 to %d", text,
+				OPTIONS_PAIRS_MAX);
+	*pairs = *text - '0';
+	return 0;
+}
+
+static int parse_switch(const char *key, const char *text, bool *on)
+{
+	*on = !strcmp(text, "on");
+	if (!*on && strcmp(text, "off"))
+		return rh_error(-EINVAL, "--net: %s=%s is neither on nor off", key, text);
+	return 0;
+}
+
+/* Those of the rings. Return: 1 it is none of them; 0; or a negative errno. */
+static int parse_ring_word(struct net_options *net, char *word)
 {
 	char *value;
 
+	value = value_of(word, "queues");
+	if (value)
+		return parse_pairs(value, &net->pairs);
+	value = value_of(word, "packed");
+	if (value)
+		return parse_switch("packed", value, &net->packed);
+	value = value_of(word, "in_order");
+	if (value)
+		return parse_switch("in_order", value, &net->in_order);
+	return 1;
+}
+
+static int parse_net_word(struct net_options *net, char *word)
+{
+	int err = parse_ring_word(net, word);
+	char *value;
+
+	if (err <= 0)
+		return err;
 	value = value_of(word, "tap");
 	if (value) {
 		if (net->tap)
@@ -221,7 +258,8 @@ static int parse_net_word(struct net_options *net, char *word)
 	value = value_of(word, "backend");
 	if (value)
 		return parse_backend("net", value, &net->backend);
-	return rh_error(-EINVAL, "--net: unknown key '%s' (tap, mac, backend)", word);
+	return rh_error(-EINVAL, "--net: unknown key '%s' (tap, mac, queues, packed, in_order,"
+			" backend)", word);
 }
 
 static int check_shared_net(const struct options *options, const struct net_options *net)
@@ -252,6 +290,7 @@ int options_add_net(struct options *options, const char *text)
 	err = copy_text(options, text, &list);
 	if (err)
 		return err;
+	net->pairs = 1;
 	while ((word = next_word(&list))) {
 		err = parse_net_word(net, word);
 		if (err)

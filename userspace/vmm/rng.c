@@ -49,7 +49,7 @@ static void rng_run(struct user_queue *queue)
 	unsigned int budget = USER_QUEUE_BUDGET;
 
 	while (user_queue_next(queue, &rng->chain, &budget))
-		virtqueue_push(&queue->ring, rng->chain.head, rng_fill(&rng->chain));
+		virtqueue_push(&queue->ring, &rng->chain, rng_fill(&rng->chain));
 }
 
 static struct rng *rng_of(struct virtio_device *device)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Termination signals become events of the loop, so that whatever is being done
- * is finished first and the terminal is always given back. Main thread.
+ * Signals become events of the loop, so that whatever is being done is finished first
+ * and the terminal is always given back. Main thread.
  *
  * Entry points: signals_create(), signals_destroy().
  */
@@ -20,13 +20,17 @@
 #include "vm.h"
 
 /**
- * struct signals - the source of stop events
+ * struct signals - the source of these events
  * @vm: what to stop
+ * @asked: what SIGUSR2 does
+ * @argument: its argument
  * @poll: watches @fd
  * @fd: signalfd
  */
 struct signals {
 	struct vm *vm;
+	void (*asked)(void *argument);
+	void *argument;
 	struct loop_poll poll;
 	int fd;
 };
@@ -37,8 +41,12 @@ static void signal_ready(struct loop_poll *poll, uint32_t events)
 	struct signalfd_siginfo info;
 
 	(void)events;
-	while (read(signals->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		vm_stop(signals->vm, VM_STOP_QUIT);
+	while (read(signals->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGUSR2)
+			signals->asked(signals->argument);
+		else
+			vm_stop(signals->vm, VM_STOP_QUIT);
+	}
 }
 
 static int open_signalfd(void)
@@ -51,6 +59,7 @@ static int open_signalfd(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGUSR2);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd < 0 ? -errno : fd;
@@ -63,7 +72,8 @@ static void ignore_signals(void)
 	signal(SIGTTOU, SIG_IGN);
 }
 
-int signals_create(struct vm *vm, struct signals **out)
+int signals_create(struct vm *vm, void (*asked)(void *argument), void *argument,
+		   struct signals **out)
 {
 	struct signals *signals = calloc(1, sizeof(*signals));
 	int err = -ENOMEM;
@@ -71,6 +81,8 @@ int signals_create(struct vm *vm, struct signals **out)
 	if (!signals)
 		goto report;
 	signals->vm = vm;
+	signals->asked = asked;
+	signals->argument = argument;
 	ignore_signals();
 	signals->fd = open_signalfd();
 	if (signals->fd < 0) {

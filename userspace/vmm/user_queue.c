@@ -52,7 +52,9 @@ int user_queue_start(struct user_queue *user)
 
 	user->chains_before += user->ring.chains;
 	user->ring = (struct virtqueue) {
-		.vm = device->vm, .size = queue->size, .call = queue->call,
+		.format = virtio_accepted(device, VIRTIO_F_RING_PACKED) ? &virtqueue_packed :
+									  &virtqueue_split,
+		.available_wrap = true, .used_wrap = true, .vm = device->vm, .size = queue->size, .call = queue->call,
 		.descriptors = queue->descriptors, .available = queue->available,
 		.used = queue->used,
 		.event_index = virtio_accepted(device, VIRTIO_RING_F_EVENT_IDX),

@@ -119,8 +119,20 @@ static void *queue_map(struct virtio_queue *queue, uint64_t address, uint64_t si
 	return vm_translate(queue->device->vm, address, size);
 }
 
+/* Sizes and alignments: 2.8.10.1, and the two event structures of 2.8.14. */
+static bool queue_map_packed(struct virtio_queue *queue)
+{
+	const uint64_t event = sizeof(struct vring_packed_desc_event);
+
+	queue->descriptors = queue_map(queue, queue->descriptor_address,
+				       queue->size * sizeof(struct vring_packed_desc), 16);
+	queue->available = queue_map(queue, queue->available_address, event, 4);
+	queue->used = queue_map(queue, queue->used_address, event, 4);
+	return queue->descriptors && queue->available && queue->used;
+}
+
 /* Sizes and alignments: 2.7. The last two bytes of the rings are for EVENT_IDX. */
-static bool queue_map_rings(struct virtio_queue *queue)
+static bool queue_map_split(struct virtio_queue *queue)
 {
 	uint64_t size = queue->size;
 
@@ -132,6 +144,12 @@ static bool queue_map_rings(struct virtio_queue *queue)
 				sizeof(struct vring_used) + size * sizeof(struct vring_used_elem) + 2,
 				4);
 	return queue->descriptors && queue->available && queue->used;
+}
+
+static bool queue_map_rings(struct virtio_queue *queue)
+{
+	return virtio_accepted(queue->device, VIRTIO_F_RING_PACKED) ? queue_map_packed(queue) :
+								      queue_map_split(queue);
 }
 
 static void virtio_start(struct virtio_device *device)
@@ -193,8 +211,9 @@ bool virtio_queue_changeable(const struct virtio_queue *queue)
 
 void virtio_set_queue_size(struct virtio_queue *queue, uint16_t size)
 {
-	bool power_of_two = size && !(size & (size - 1));
+	/* A packed ring may have any size: 2.8.10.1. */
+	bool fits = !(size & (size - 1)) || virtio_accepted(queue->device, VIRTIO_F_RING_PACKED);
 
-	if (power_of_two && size <= VIRTIO_QUEUE_SIZE_MAX && virtio_queue_changeable(queue))
+	if (size && fits && size <= VIRTIO_QUEUE_SIZE_MAX && virtio_queue_changeable(queue))
 		queue->size = size;
 }

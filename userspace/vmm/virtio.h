@@ -18,7 +18,7 @@
 struct vm;
 struct virtio_device;
 
-#define VIRTIO_QUEUES_MAX 4
+#define VIRTIO_QUEUES_MAX 17	/* a network card of 8 pairs, and its control queue */
 #define VIRTIO_QUEUE_SIZE_MAX 256
 
 #define VIRTIO_BIT(feature) (1ULL << (feature))
@@ -32,11 +32,12 @@ struct virtio_device;
  * struct virtio_queue - what the driver said about a queue
  * @device: its device
  * @index: which one
- * @size: entries, a power of two up to VIRTIO_QUEUE_SIZE_MAX
+ * @size: entries, up to VIRTIO_QUEUE_SIZE_MAX; a power of two if split
  * @enabled: the driver has set it up; from then on it does not change
  * @descriptor_address, @available_address, @used_address: guest addresses
  * @descriptors, @available, @used: the same in this process, checked for size and
- *	alignment; while the device runs
+ *	alignment; while the device runs. Of a packed queue: the ring, and the event
+ *	structures of driver and device
  * @vector: MSI-X vector the driver chose, VIRTIO_MSI_NO_VECTOR for none
  * @call: eventfd that raises @vector, the transport's; -1 for none
  * @kick: eventfd of the doorbell, for the life of the device
@@ -76,12 +77,14 @@ struct virtio_stats {
  *	errno with nothing left running
  * @stop: stop every queue; on return no guest memory is touched any more
  * @stats: print the counters of every queue and add them up. Return: 0 or -errno
+ * @announce: optional; have the driver tell the network where it is, if it can
  * @destroy: stop, close and free the device
  */
 struct virtio_device_ops {
 	int (*start)(struct virtio_device *device);
 	void (*stop)(struct virtio_device *device);
 	int (*stats)(struct virtio_device *device, struct virtio_stats *stats);
+	void (*announce)(struct virtio_device *device);
 	void (*destroy)(struct virtio_device *device);
 };
 

@@ -43,7 +43,8 @@
 enum { REGION_COMMON, REGION_ISR, REGION_DEVICE, REGION_NOTIFY, REGIONS };
 
 #define NOTIFY_STRIDE 4		/* notify_off_multiplier: room for a 32-bit write */
-#define NOTIFY_SIZE (NOTIFY_STRIDE * VIRTIO_QUEUES_MAX)
+#define NOTIFY_SIZE 128		/* a power of two */
+_Static_assert(NOTIFY_STRIDE * VIRTIO_QUEUES_MAX <= NOTIFY_SIZE, "room for every doorbell");
 
 #define ISR_CONFIG 2
 

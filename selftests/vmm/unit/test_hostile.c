@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A guest with two processors that writes nonsense into every register and ring of
- * the userspace devices, most of it nearly right, so that it gets far. Nothing is
+ * the userspace devices, disks and network cards, one of these with packed rings, most of it nearly right, so that it gets far. Nothing is
  * looked at but that the sanitizers stay silent, nothing hangs, and no descriptor is
  * left open. The random numbers start from a fixed seed; the order in which the
  * threads meet does not.
@@ -11,14 +11,20 @@
 #include <linux/virtio_blk.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "fake.h"
+#include "fake_tap.h"
 #include "harness.h"
 #include "loop.h"
 
 #define SECONDS 4
-#define SLOTS 5
+#define SLOTS 7
+#define CARD 3			/* the first of two network cards */
+#define PACKED_CARD 4
+#define CARD_PAIRS 2
+#define CARD_QUEUES (2 * CARD_PAIRS + 1)
 #define QUEUE_RINGS 0x6000
 #define BUFFERS 0x300000
 #define TABLES 0x200000
@@ -62,6 +68,11 @@ static uint64_t odd_number(struct guest *guest)
 	return chance(guest, 700) ? numbers[next(guest) % 25] : next(guest);
 }
 
+static bool is_card(unsigned int slot)
+{
+	return slot == CARD || slot == PACKED_CARD;
+}
+
 static uint64_t rings_of(unsigned int slot)
 {
 	return 0x10000 * slot;
@@ -86,7 +97,8 @@ static void set_up(struct guest *guest, unsigned int slot)
 	restore_bars(guest, slot);
 	fake_negotiate(fake, slot, chance(guest, 500) ? next(guest) & 0xffffffff : 0);
 	memset(fake_ram(fake, rings_of(slot)), 0, QUEUE_RINGS);
-	fake_write(fake, slot, VIRTIO_PCI_COMMON_Q_SELECT, 0, 2);
+	fake_write(fake, slot, VIRTIO_PCI_COMMON_Q_SELECT,
+		   is_card(slot) ? next(guest) % CARD_QUEUES : 0, 2);
 	fake_write(fake, slot, VIRTIO_PCI_COMMON_Q_SIZE,
 		   chance(guest, 900) ? 1u << next(guest) % 9 : odd_number(guest), 2);
 	fake_write(fake, slot, VIRTIO_PCI_COMMON_Q_MSIX, chance(guest, 900) ? 1 : odd_number(guest),
@@ -145,11 +157,43 @@ static unsigned int fill_indirect(struct guest *guest, struct vring_desc *ring, 
 	return at + 1;
 }
 
+/* What was a split ring as a packed one, more or less available. */
+static void pack(struct guest *guest, struct vring_desc *ring, unsigned int size)
+{
+	for (unsigned int i = 0; i < size; i++) {
+		uint16_t flags = ring[i].flags;
+
+		ring[i].flags = i;
+		ring[i].next = flags | (chance(guest, 900) ? 1u << VRING_PACKED_DESC_F_AVAIL :
+								 next(guest));
+	}
+}
+
+/* Something for the card to receive, and nothing in its way when it sends. */
+static void exchange(struct guest *guest)
+{
+	int host = fake_tap.host[next(guest) % CARD_PAIRS];
+	static const unsigned char packet[4000];
+	char drain[64];
+
+	while (recv(host, drain, sizeof(drain), 0) > 0)
+		;
+	if (send(host, packet, next(guest) % sizeof(packet), 0) < 0)
+		return;		/* full */
+}
+
+static void kick(struct guest *guest, unsigned int slot)
+{
+	struct fake_queue queue = { .fake = guest->fake, .slot = slot };
+
+	for (; queue.index < (is_card(slot) ? CARD_QUEUES : 1); queue.index++)
+		fake_kick(&queue);
+}
+
 static void offer(struct guest *guest, unsigned int slot)
 {
 	unsigned char *rings = fake_ram(guest->fake, rings_of(slot));
 	struct vring_avail *available = (struct vring_avail *)(rings + 0x2000);
-	struct fake_queue queue = { .fake = guest->fake, .slot = slot };
 	unsigned int size = fake_read(guest->fake, slot, VIRTIO_PCI_COMMON_Q_SIZE, 2);
 	unsigned int at = 0;
 	uint16_t index = available->idx;
@@ -167,7 +211,11 @@ static void offer(struct guest *guest, unsigned int slot)
 	available->ring[size % 257] = index - next(guest) % 3;
 	__atomic_store_n(&available->idx, chance(guest, 998) ? index : next(guest),
 			 __ATOMIC_RELEASE);
-	fake_kick(&queue);
+	if (slot == PACKED_CARD && size <= 256)
+		pack(guest, (struct vring_desc *)rings, size);
+	if (is_card(slot))
+		exchange(guest);
+	kick(guest, slot);
 }
 
 static void scribble(struct guest *guest, unsigned int slot)
@@ -243,6 +291,11 @@ TEST_TIMEOUT(devices_survive_a_guest_of_nonsense, 60)
 
 	fake_init(&fake);
 	fake_add_disks(&fake, 2048);
+	for (unsigned int i = 0; i < 2; i++)
+		fake.options.nets[fake.options.net_count++] = (struct net_options) {
+			.tap = "fake", .backend = BACKEND_USERSPACE, .pairs = CARD_PAIRS,
+			.packed = i, .in_order = i,
+		};
 	before = open_descriptors();
 	ASSERT_EQ(0, fake_start(&fake));
 	for (unsigned int slot = 0; slot < SLOTS; slot++) {

@@ -33,7 +33,7 @@ FIXTURE_SETUP(virtqueue)
 	rings = fake_alloc(&self->fake, 4096);
 	self->buffer = fake_alloc(&self->fake, 4096);
 	self->queue = (struct virtqueue) {
-		.vm = &self->fake.vm, .size = SIZE, .event_index = true, .indirect = true,
+		.format = &virtqueue_split, .vm = &self->fake.vm, .size = SIZE, .event_index = true, .indirect = true,
 		.descriptors = fake_ram(&self->fake, rings),
 		.available = fake_ram(&self->fake, rings + 1024),
 		.used = fake_ram(&self->fake, rings + 2048),
@@ -65,6 +65,11 @@ static void offer(struct virtqueue *queue, uint16_t head)
 	EXPECT_STREQ(reason, self->queue.broken); \
 	EXPECT_EQ(-EPROTO, virtqueue_pop(&self->queue, &self->chain)); \
 	} while (0)
+
+static void push(struct virtqueue *queue, uint16_t head, uint32_t written)
+{
+	virtqueue_push(queue, &(struct virtqueue_chain) { .head = head, .slots = 1 }, written);
+}
 
 static bool called(struct virtqueue *queue)
 {
@@ -257,8 +262,8 @@ TEST_F(virtqueue, direct_and_indirect_descriptors_together_are_bounded)
 
 TEST_F(virtqueue, batch_is_seen_at_once_and_calls_once)
 {
-	virtqueue_push(&self->queue, 3, 10);
-	virtqueue_push(&self->queue, 4, 20);
+	push(&self->queue, 3, 10);
+	push(&self->queue, 4, 20);
 	EXPECT_EQ(0, self->queue.used->idx);
 	virtqueue_publish(&self->queue);
 	EXPECT_EQ(2, self->queue.used->idx);
@@ -273,11 +278,11 @@ TEST_F(virtqueue, no_call_before_the_used_event)
 {
 	self->queue.available->ring[SIZE] = 2;
 	for (unsigned int i = 0; i < 2; i++) {
-		virtqueue_push(&self->queue, i, 0);
+		push(&self->queue, i, 0);
 		virtqueue_publish(&self->queue);
 		EXPECT_FALSE(called(&self->queue));
 	}
-	virtqueue_push(&self->queue, 2, 0);
+	push(&self->queue, 2, 0);
 	virtqueue_publish(&self->queue);
 	EXPECT_TRUE(called(&self->queue));
 }
@@ -286,11 +291,11 @@ TEST_F(virtqueue, no_call_while_the_flag_says_so)
 {
 	self->queue.event_index = false;
 	self->queue.available->flags = VRING_AVAIL_F_NO_INTERRUPT;
-	virtqueue_push(&self->queue, 0, 0);
+	push(&self->queue, 0, 0);
 	virtqueue_publish(&self->queue);
 	EXPECT_FALSE(called(&self->queue));
 	self->queue.available->flags = 0;
-	virtqueue_push(&self->queue, 1, 0);
+	push(&self->queue, 1, 0);
 	virtqueue_publish(&self->queue);
 	EXPECT_TRUE(called(&self->queue));
 }
@@ -323,7 +328,7 @@ TEST_F(virtqueue, indices_wrap)
 		offer(&self->queue, 0);
 		self->queue.available->ring[SIZE] = i;
 		ASSERT_EQ(1, virtqueue_pop(&self->queue, &self->chain));
-		virtqueue_push(&self->queue, 0, i);
+		push(&self->queue, 0, i);
 		virtqueue_publish(&self->queue);
 		ASSERT_TRUE(called(&self->queue));
 	}
