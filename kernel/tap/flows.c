@@ -7,15 +7,18 @@
  * meet in a word take it from each other, and what is old or wrong costs a flow its queue,
  * never a packet. So guests may fill it as they like.
  *
- * rh_tap_flows_note() and rh_tap_flows_find() run with BHs disabled, the rest under RTNL. Entry
- * points: the functions of flows.h.
+ * rh_tap_flows_note() and rh_tap_flows_select_queue() run with BHs disabled, the rest under RTNL.
+ * Entry points: the functions of flows.h.
  */
 #include <linux/jiffies.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 
 #include "tap.h"
 
 #define ENTRIES 4096
+/* About a second, in jiffies; of a power of two the compiler makes no division. */
+#define SECOND roundup_pow_of_two(HZ)
 /* Seconds without a packet; as in tun. */
 #define AGE_MAX 3
 
@@ -27,7 +30,7 @@
 
 static u32 now(void)
 {
-	return (jiffies / HZ) & SECOND_MASK;
+	return (jiffies / SECOND) & SECOND_MASK;
 }
 
 static u64 *place_of(const struct rh_tap *tap, u32 hash)
@@ -55,14 +58,8 @@ void rh_tap_flows_note(struct rh_tap *tap, struct sk_buff *skb, unsigned int ind
 		WRITE_ONCE(*place_of(tap, hash), entry);
 }
 
-/**
- * rh_tap_flows_find() - where a packet's flow is written
- * @tap: an interface where that matters
- * @skb: a packet towards the files
- *
- * Return: the slot, or -1: not known, not any more, or of a slot that is empty by now.
- */
-int rh_tap_flows_find(const struct rh_tap *tap, const struct sk_buff *skb)
+/* The slot where a packet's flow is written. -1: not known, not any more, or empty by now. */
+static int find(const struct rh_tap *tap, const struct sk_buff *skb)
 {
 	u32 hash = __skb_get_hash_symmetric(skb);
 	u64 entry = READ_ONCE(*place_of(tap, hash));
@@ -72,6 +69,20 @@ int rh_tap_flows_find(const struct rh_tap *tap, const struct sk_buff *skb)
 	if (entry >> HASH_SHIFT != hash || age > AGE_MAX || index >= READ_ONCE(tap->queue_count))
 		return -1;
 	return index;
+}
+
+/* ndo_select_queue: the one place where a packet's queue is chosen. */
+u16 rh_tap_flows_select_queue(struct net_device *dev, struct sk_buff *skb,
+			      struct net_device *subordinate)
+{
+	struct rh_tap *tap = netdev_priv(dev);
+	int index = -1;
+
+	if (rh_tap_flows_matter(tap))
+		index = find(tap, skb);
+	else if (rcu_access_pointer(tap->filter.steering))
+		index = rh_tap_filter_steer(tap, skb);
+	return index < 0 ? netdev_pick_tx(dev, skb, subordinate) : index;
 }
 
 /* The interface is made. Returns 0 or -ENOMEM. */

@@ -8,6 +8,7 @@
 #include <linux/skbuff.h>
 #include <linux/types.h>
 
+struct net_device;
 struct rh_tap;
 
 /**
@@ -22,6 +23,7 @@ struct rh_tap_flows {
 int rh_tap_flows_init(struct rh_tap *tap);
 void rh_tap_flows_exit(struct rh_tap *tap);
 void rh_tap_flows_note(struct rh_tap *tap, struct sk_buff *skb, unsigned int index);
-int rh_tap_flows_find(const struct rh_tap *tap, const struct sk_buff *skb);
+u16 rh_tap_flows_select_queue(struct net_device *dev, struct sk_buff *skb,
+			      struct net_device *subordinate);
 
 #endif /* RH_TAP_FLOWS_H */

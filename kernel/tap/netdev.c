@@ -16,39 +16,38 @@
 
 /* ---- transmit: from the stack towards the file ---- */
 
+static noinline netdev_tx_t drop(struct sk_buff *skb, enum rh_tap_stat reason)
+{
+	struct rh_tap *tap = netdev_priv(skb->dev);
+
+	rh_tap_slot_count(&tap->slots[skb_get_queue_mapping(skb)], reason, 1);
+	kfree_skb(skb);
+	return NETDEV_TX_OK;
+}
+
+/* Apart, so that a packet of an interface without a filter pays for nothing but the question. */
+static noinline netdev_tx_t filter_and_put(struct rh_tap_queue *queue, struct netdev_queue *txq,
+					   struct sk_buff *skb)
+{
+	if (!rh_tap_filter_run(netdev_priv(txq->dev), queue, skb))
+		return drop(skb, RH_TAP_STAT_TX_FILTERED);
+	return rh_tap_queue_put(queue, txq, skb);
+}
+
 static netdev_tx_t netdev_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct rh_tap *tap = netdev_priv(dev);
 	unsigned int index = skb_get_queue_mapping(skb);
-	struct rh_tap_slot *slot = &tap->slots[index];
-	netdev_tx_t result = NETDEV_TX_OK;
+	struct netdev_queue *txq = netdev_get_tx_queue(dev, index);
 	struct rh_tap_queue *queue;
 
 	/* The stack's transmit section is one of RCU. */
-	queue = rcu_dereference_bh(slot->queue);
-	if (likely(queue && (!READ_ONCE(tap->filter.active) ||
-			     rh_tap_filter_run(tap, queue, skb)))) {
-		result = rh_tap_queue_put(queue, slot, netdev_get_tx_queue(dev, index), skb);
-	} else {
-		rh_tap_slot_count(slot, queue ? RH_TAP_STAT_TX_FILTERED : RH_TAP_STAT_TX_DROPPED,
-				  1);
-		kfree_skb(skb);
-	}
-	return result;
-}
-
-/* The one place where a packet's queue is chosen. */
-static u16 netdev_select_queue(struct net_device *dev, struct sk_buff *skb,
-			       struct net_device *subordinate)
-{
-	struct rh_tap *tap = netdev_priv(dev);
-	int index = -1;
-
-	if (rcu_access_pointer(tap->filter.steering))
-		index = rh_tap_filter_steer(tap, skb);
-	else if (rh_tap_flows_matter(tap))
-		index = rh_tap_flows_find(tap, skb);
-	return index < 0 ? netdev_pick_tx(dev, skb, subordinate) : index;
+	queue = rcu_dereference_bh(tap->slots[index].queue);
+	if (unlikely(!queue))
+		return drop(skb, RH_TAP_STAT_TX_DROPPED);
+	if (unlikely(READ_ONCE(tap->filter.active)))
+		return filter_and_put(queue, txq, skb);
+	return rh_tap_queue_put(queue, txq, skb);
 }
 
 /* ---- net_device operations ---- */
@@ -158,7 +157,7 @@ static const struct net_device_ops ethernet_ops = {
 	.ndo_open = netdev_open,
 	.ndo_stop = netdev_stop,
 	.ndo_start_xmit = netdev_xmit,
-	.ndo_select_queue = netdev_select_queue,
+	.ndo_select_queue = rh_tap_flows_select_queue,
 	.ndo_features_check = passthru_features_check,
 	.ndo_fix_features = rh_tap_offload_fix,
 	.ndo_get_stats64 = netdev_get_stats64,
@@ -177,7 +176,7 @@ static const struct net_device_ops layer3_ops = {
 	.ndo_open = netdev_open,
 	.ndo_stop = netdev_stop,
 	.ndo_start_xmit = netdev_xmit,
-	.ndo_select_queue = netdev_select_queue,
+	.ndo_select_queue = rh_tap_flows_select_queue,
 	.ndo_fix_features = rh_tap_offload_fix,
 	.ndo_get_stats64 = netdev_get_stats64,
 	.ndo_change_carrier = rh_tap_netdev_change_carrier,

@@ -20,14 +20,18 @@
 #include "limits.h"
 #include "tap.h"
 
-/* Free what a ring that shrinks has no room for; interrupts are off. */
-static void drop_packet(void *packet)
+static void count_dropped(const struct sk_buff *skb)
 {
-	struct sk_buff *skb = packet;
 	struct rh_tap *tap = netdev_priv(skb->dev);
 
 	rh_tap_slot_count(&tap->slots[skb_get_queue_mapping(skb)], RH_TAP_STAT_TX_DROPPED, 1);
-	dev_kfree_skb_any(skb);
+}
+
+/* Free what a ring that shrinks has no room for; interrupts are off. */
+static void drop_packet(void *packet)
+{
+	count_dropped(packet);
+	dev_kfree_skb_any(packet);
 }
 
 int rh_tap_queue_init(struct rh_tap_queue *queue)
@@ -121,10 +125,9 @@ static __always_inline void notify(struct rh_tap_queue *queue)
  * The ring is full: stop the netdev queue. Returns false when room came up meanwhile, when
  * the administrator wants drops, and when nothing would hold packets while it is stopped.
  */
-static noinline bool stop(struct rh_tap_queue *queue, struct rh_tap_slot *slot,
-			  struct netdev_queue *txq)
+static noinline bool stop(struct rh_tap_queue *queue, struct netdev_queue *txq)
 {
-	const struct rh_tap *tap = netdev_priv(txq->dev);
+	struct rh_tap *tap = netdev_priv(txq->dev);
 
 	lockdep_assert_held(&queue->ring.producer_lock);
 	if (READ_ONCE(tap->drop_when_full) || !rcu_dereference_bh(txq->qdisc)->enqueue)
@@ -136,7 +139,7 @@ static noinline bool stop(struct rh_tap_queue *queue, struct rh_tap_slot *slot,
 		netif_tx_start_queue(txq);
 		return false;
 	}
-	rh_tap_slot_count(slot, RH_TAP_STAT_TX_STOPS, 1);
+	rh_tap_slot_count(&tap->slots[txq - tap->dev->_tx], RH_TAP_STAT_TX_STOPS, 1);
 	return true;
 }
 
@@ -154,20 +157,19 @@ static bool make_independent(struct sk_buff *skb)
 /**
  * rh_tap_queue_put() - hand a packet to the file
  * @queue: the queue
- * @slot: its slot, for the counters
  * @txq: the netdev queue, locked
  * @skb: the packet
  *
  * Return: NETDEV_TX_OK, and @skb is stored or freed; NETDEV_TX_BUSY, and @skb is
  * untouched and @txq stopped.
  */
-netdev_tx_t rh_tap_queue_put(struct rh_tap_queue *queue, struct rh_tap_slot *slot,
-			     struct netdev_queue *txq, struct sk_buff *skb)
+netdev_tx_t rh_tap_queue_put(struct rh_tap_queue *queue, struct netdev_queue *txq,
+			     struct sk_buff *skb)
 {
 	spin_lock(&queue->ring.producer_lock);
 	if (unlikely(__ptr_ring_full(&queue->ring))) {
 		/* The ring shrank, XDP filled it, or the interface was brought up anew. */
-		if (stop(queue, slot, txq)) {
+		if (stop(queue, txq)) {
 			spin_unlock(&queue->ring.producer_lock);
 			return NETDEV_TX_BUSY;
 		}
@@ -180,13 +182,13 @@ netdev_tx_t rh_tap_queue_put(struct rh_tap_queue *queue, struct rh_tap_slot *slo
 	/* There is room, and what is charged must not fail. */
 	__ptr_ring_produce(&queue->ring, skb);
 	if (unlikely(__ptr_ring_full(&queue->ring)))
-		stop(queue, slot, txq);
+		stop(queue, txq);
 	spin_unlock(&queue->ring.producer_lock);
 	notify(queue);
 	return NETDEV_TX_OK;
 drop:
 	spin_unlock(&queue->ring.producer_lock);
-	rh_tap_slot_count(slot, RH_TAP_STAT_TX_DROPPED, 1);
+	count_dropped(skb);
 	kfree_skb(skb);
 	return NETDEV_TX_OK;
 }

@@ -74,10 +74,10 @@ struct rh_tap_queue {
 
 int rh_tap_queue_init(struct rh_tap_queue *queue);
 void rh_tap_queue_exit(struct rh_tap_queue *queue);
+netdev_tx_t rh_tap_queue_put(struct rh_tap_queue *queue, struct netdev_queue *txq,
+			     struct sk_buff *skb);
 int rh_tap_queue_resize(struct rh_tap_queue *queue, unsigned int packets);
 void rh_tap_queue_purge(struct rh_tap_queue *queue, struct rh_tap_slot *slot);
-netdev_tx_t rh_tap_queue_put(struct rh_tap_queue *queue, struct rh_tap_slot *slot,
-			     struct netdev_queue *txq, struct sk_buff *skb);
 bool rh_tap_queue_has_room(struct rh_tap_queue *queue);
 bool rh_tap_queue_offer(struct rh_tap_queue *queue, struct sk_buff *skb);
 void rh_tap_queue_notify(struct rh_tap_queue *queue);
