@@ -71,6 +71,7 @@ static bool has_all_chains(const struct rh_queue *queue, const struct rh_rx *rx)
 static bool add_chain(struct rh_net_dev *net, struct rh_chain *chain, size_t wanted)
 {
 	struct rh_rx *rx = &net->rx;
+	unsigned int i;
 
 	if (chain->out_count || !chain->in_count) {
 		rh_queue_count(queue_of(net), REJECT_NET_HEADER, 1);
@@ -79,8 +80,9 @@ static bool add_chain(struct rh_net_dev *net, struct rh_chain *chain, size_t wan
 	}
 	if (chain->in_count > RH_RX_RANGES_MAX - rx->range_count)
 		return false;
-	memcpy(&rx->ranges[rx->range_count], chain->in, chain->in_count * sizeof(*chain->in));
-	rx->range_count += chain->in_count;
+	/* Mostly it is one: no call for it. */
+	for (i = 0; i < chain->in_count; i++)
+		rx->ranges[rx->range_count++] = chain->in[i];
 	rx->chains[rx->chain_count].head = chain->head;
 	rx->chains[rx->chain_count].room = min(chain->in_bytes, wanted);
 	rx->chain_count++;
@@ -162,6 +164,10 @@ static int make_header(struct rh_net_dev *net, struct sk_buff *skb,
 	return virtio_net_hdr_from_skb(skb, &header->hdr, little_endian, true, 0);
 }
 
+/*
+ * Header and packet to where the chains are. What is copied is an skb's own linear part or a
+ * local: there is no doubt what these bytes are part of, so no search for it.
+ */
 static int copy_packet(struct rh_net_dev *net, struct sk_buff *skb, size_t header_len)
 {
 	struct virtio_net_hdr_mrg_rxbuf header;
@@ -172,28 +178,35 @@ static int copy_packet(struct rh_net_dev *net, struct sk_buff *skb, size_t heade
 	err = make_header(net, skb, &header);
 	if (err)
 		return err;
-	iov_iter_init(&to, ITER_DEST, rx->ranges, rx->range_count, rx->room);
-	if (copy_to_iter(&header, header_len, &to) != header_len)
+	if (rx->range_count == 1)
+		iov_iter_ubuf(&to, ITER_DEST, rx->ranges[0].iov_base, rx->room);
+	else
+		iov_iter_init(&to, ITER_DEST, rx->ranges, rx->range_count, rx->room);
+	if (_copy_to_iter(&header, header_len, &to) != header_len)
 		return -EFAULT;
-	return skb_copy_datagram_iter(skb, 0, &to, skb->len);
+	if (skb_is_nonlinear(skb))
+		return skb_copy_datagram_iter(skb, 0, &to, skb->len);
+	return _copy_to_iter(skb->data, skb->len, &to) == skb->len ? 0 : -EFAULT;
 }
 
-static int drop(struct rh_net_dev *net, struct sk_buff *skb)
+static int drop(struct rh_net_dev *net, struct sk_buff **skb)
 {
 	rh_queue_count(queue_of(net), NET_DROPS, 1);
-	kfree_skb(skb);
+	kfree_skb(*skb);
+	*skb = NULL;
 	return 0;
 }
 
 /*
  * Deliver one packet, or drop and count it when it cannot be delivered ever: too large,
  * not expressible, or into memory that the owner unmapped (the buffers go back, as
- * with vhost-net). Errors keep the packet: ENOBUFS no buffers, others as rh_queue_pop().
+ * with vhost-net); then *@skb is NULL. Errors keep the packet: ENOBUFS no buffers, others as
+ * rh_queue_pop().
  */
-static int deliver(struct rh_net_dev *net, struct sk_buff *skb, struct rh_net_budget *budget)
+static int deliver(struct rh_net_dev *net, struct sk_buff **skb, struct rh_net_budget *budget)
 {
 	size_t header_len = rh_net_header_length(queue_of(net));
-	size_t length = header_len + skb->len;
+	size_t length = header_len + (*skb)->len;
 	int err;
 
 	err = gather(net, length, budget);
@@ -202,7 +215,7 @@ static int deliver(struct rh_net_dev *net, struct sk_buff *skb, struct rh_net_bu
 	if (err)
 		return err;
 	rh_net_budget_charge(budget, 0, length);
-	err = copy_packet(net, skb, header_len);
+	err = copy_packet(net, *skb, header_len);
 	/* Also after an error: who knows how far it got. */
 	rh_queue_log_ranges(queue_of(net), net->rx.ranges, net->rx.range_count, length);
 	if (err) {
@@ -210,22 +223,35 @@ static int deliver(struct rh_net_dev *net, struct sk_buff *skb, struct rh_net_bu
 		return drop(net, skb);
 	}
 	push_chains(net, length);
-	consume_skb(skb);
 	return 0;
+}
+
+/* Free packets that were delivered. All at once: the slabs take them back in bulk. */
+static void consume(struct sk_buff **skbs, unsigned int count)
+{
+	unsigned int i;
+
+	/* The cache that gathers them is this CPU's and the softirqs'. */
+	local_bh_disable();
+	for (i = 0; i < count; i++)
+		napi_consume_skb(skbs[i], 1);
+	local_bh_enable();
 }
 
 static int deliver_batch(struct rh_net_dev *net, struct rh_net_budget *budget)
 {
 	struct rh_rx *rx = &net->rx;
+	unsigned int begin = rx->first;
 	int err = 0;
 
 	while (rx->first < rx->count && !rh_net_budget_spent(budget)) {
-		err = deliver(net, rx->batch[rx->first], budget);
+		err = deliver(net, &rx->batch[rx->first], budget);
 		if (err)
 			break;
 		rx->first++;
 	}
 	rh_queue_publish(queue_of(net));
+	consume(rx->batch + begin, rx->first - begin);
 	return err;
 }
 
