@@ -10,10 +10,12 @@
 #include <linux/eventfd.h>
 #include <linux/fs.h>
 #include <linux/hrtimer.h>
+#include <linux/netdevice.h>
 #include <linux/types.h>
 #include <linux/uio.h>
 #include <linux/version.h>
 #include <linux/vhost.h>
+#include <net/udp.h>
 
 /* Signal an eventfd by one; the count argument went away in 6.8. */
 static inline void rh_compat_eventfd_signal(struct eventfd_ctx *context)
@@ -217,5 +219,20 @@ static inline void bpf_net_ctx_clear(struct bpf_net_context *context) { }
 #else
 #define rh_compat_get_tun_wake() ((void (*)(struct file *, int))NULL)
 #endif
+
+/*
+ * Whether the stack may join UDP datagrams that come in on an interface: the interface was told
+ * to, or a socket may have asked for it or end a tunnel. Modules cannot ask for the latter
+ * since 6.15.
+ */
+static inline bool rh_compat_datagrams_join(const struct net_device *dev)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+	return true;
+#else
+	return static_branch_unlikely(&udp_encap_needed_key) ||
+	       dev->features & (NETIF_F_GRO_FRAGLIST | NETIF_F_GRO_UDP_FWD);
+#endif
+}
 
 #endif /* RH_COMPAT_H */

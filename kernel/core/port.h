@@ -24,8 +24,8 @@ struct rh_port;
  *	owns. The header is little-endian, or in the host's byte order. Returns
  *	ERR_PTR(-EINVAL) for a packet the port refuses, -EFAULT for memory that is gone,
  *	-ENOMEM; process context, user memory of current->mm.
- * @inject: give a list of skbs from @build to the host's network stack, consumed
- *	whatever happens; process context
+ * @inject: give skbs from @build to the host's network stack, consumed whatever happens;
+ *	process context
  * @send: instead of @build and @inject: send one packet, as @build describes it. It may be
  *	copied and wait for @flush. -EAGAIN for now there is no room; other errors: it is
  *	refused.
@@ -44,7 +44,7 @@ struct rh_port_ops {
 	void (*give_back)(struct rh_port *port, struct sk_buff **skbs, unsigned int count);
 	struct sk_buff *(*build)(struct rh_port *port, struct iov_iter *from, size_t header_len,
 				 bool little_endian);
-	void (*inject)(struct rh_port *port, struct list_head *skbs);
+	void (*inject)(struct rh_port *port, struct sk_buff **skbs, unsigned int count);
 	int (*send)(struct rh_port *port, struct iov_iter *from, size_t header_len,
 		    bool little_endian);
 	unsigned int (*flush)(struct rh_port *port);

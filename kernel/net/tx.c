@@ -34,7 +34,10 @@ static int find_packet(struct rh_net_queue *tx, const struct rh_chain *chain,
 		rh_queue_count(&tx->queue, REJECT_NET_HEADER, 1);
 		return -EINVAL;
 	}
-	iov_iter_init(from, ITER_SOURCE, chain->out, chain->out_count, chain->out_bytes);
+	if (chain->out_count == 1)
+		iov_iter_ubuf(from, ITER_SOURCE, chain->out->iov_base, chain->out_bytes);
+	else
+		iov_iter_init(from, ITER_SOURCE, chain->out, chain->out_count, chain->out_bytes);
 	if (!rh_net_header_is_ours(&tx->queue))
 		return header_len;
 	iov_iter_advance(from, header_len);
@@ -59,22 +62,19 @@ static struct sk_buff *build_packet(struct rh_net_queue *tx, const struct rh_cha
 	return skb;
 }
 
-static void inject(struct rh_net_queue *tx, struct list_head *skbs)
+static void inject(struct rh_net_queue *tx, struct sk_buff **skbs, unsigned int count)
 {
-	if (list_empty(skbs))
-		return;
-	tx->port->ops->inject(tx->port, skbs);
-	INIT_LIST_HEAD(skbs);
+	if (count)
+		tx->port->ops->inject(tx->port, skbs, count);
 }
 
 /* As rh_queue_pop(): positive when there may be more, 0 when the ring is empty. */
 static int send_batch(struct rh_net_queue *tx, struct rh_net_budget *budget)
 {
+	struct sk_buff *skbs[RH_TX_INJECT], *skb;
+	unsigned int n, count = 0;
 	struct rh_chain chain;
-	struct sk_buff *skb;
-	LIST_HEAD(skbs);
 	size_t bytes = 0;
-	unsigned int n;
 	int ret = 1;
 
 	for (n = 0; n < RH_NET_BATCH; n++) {
@@ -83,14 +83,16 @@ static int send_batch(struct rh_net_queue *tx, struct rh_net_budget *budget)
 			break;
 		skb = build_packet(tx, &chain);
 		if (skb)
-			list_add_tail(&skb->list, &skbs);
+			skbs[count++] = skb;
 		rh_queue_push(&tx->queue, chain.head, 0);
 		bytes += chain.out_bytes;
-		if (n % RH_TX_INJECT == RH_TX_INJECT - 1)
-			inject(tx, &skbs);
+		if (count == RH_TX_INJECT) {
+			inject(tx, skbs, count);
+			count = 0;
+		}
 	}
 	rh_net_budget_charge(budget, n + 1, bytes);
-	inject(tx, &skbs);
+	inject(tx, skbs, count);
 	rh_queue_publish(&tx->queue);
 	return ret;
 }

@@ -133,7 +133,6 @@ static ssize_t file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	size_t length = iov_iter_count(from);
 	struct rh_tap_format format;
 	struct sk_buff *skb;
-	LIST_HEAD(skbs);
 	int error;
 
 	if (!rh_tap_queue_get_format(&file->queue, &format))
@@ -141,8 +140,7 @@ static ssize_t file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	skb = rh_tap_packet_build(&file->queue, from, &format, &file->sk, is_nonblocking(iocb));
 	if (IS_ERR(skb))
 		return PTR_ERR(skb);
-	list_add(&skb->list, &skbs);
-	error = rh_tap_receive(&file->queue, &skbs);
+	error = rh_tap_receive(&file->queue, &skb, 1);
 	return error ? error : length;
 }
 

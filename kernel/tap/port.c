@@ -48,15 +48,14 @@ static struct sk_buff *port_build(struct rh_port *port, struct iov_iter *from, s
 		.header_len = header_len,
 		.little_endian = little_endian,
 		.layer3 = READ_ONCE(queue->layer3),
-		.program = rh_tap_queue_has_program(queue),
 	};
 
 	return rh_tap_packet_build(queue, from, &format, NULL, true);
 }
 
-static void port_inject(struct rh_port *port, struct list_head *skbs)
+static void port_inject(struct rh_port *port, struct sk_buff **skbs, unsigned int count)
 {
-	rh_tap_receive(queue_of_port(port), skbs);
+	rh_tap_receive(queue_of_port(port), skbs, count);
 }
 
 static int port_attach(struct rh_port *port, void (*wake)(void *context), void *context)

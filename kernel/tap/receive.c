@@ -3,31 +3,42 @@
  * Host receive, stage (3): packets from a file into the host's stack.
  *
  *	one packet (write), or a batch (port inject)
- *		IP packets  -> those of a stream are joined: gro.c
- *		others      -> netif_receive_skb(), netif_receive_skb_list()
+ *		an XDP program, if there is one: xdp.c
+ *		what the stack may join  -> gro.c
+ *		others                   -> netif_receive_skb()
  *
  * rh_tap_receive() runs in process context, the rest under RTNL. Entry points: the functions
  * of the receive.c section in tap.h.
  */
+#include <linux/ip.h>
+
+#include "../compat.h"
 #include "tap.h"
 
-static void drop_packets(struct rh_tap_slot *slot, struct list_head *skbs)
-{
-	struct sk_buff *skb, *next;
+/* Packets that an XDP program passed on, handed over at once. */
+#define PASSED_MAX 16
 
-	list_for_each_entry_safe(skb, next, skbs, list) {
-		skb_list_del_init(skb);
-		kfree_skb(skb);
-		if (slot)
-			rh_tap_slot_count(slot, RH_TAP_STAT_RX_DROPPED, 1);
-	}
+static void drop_packet(struct rh_tap_slot *slot, struct sk_buff *skb)
+{
+	kfree_skb(skb);
+	if (slot)
+		rh_tap_slot_count(slot, RH_TAP_STAT_RX_DROPPED, 1);
 }
 
-/* Whether a packet like this can be joined with others; not if it is charged to its writer. */
+/*
+ * Whether a packet like this can be joined with others; not if it is charged to its writer. The
+ * stack joins datagrams only if somebody asked for that, and then to look at each costs as much
+ * as all the rest of its way.
+ */
 static bool can_join(const struct sk_buff *skb)
 {
+	const struct iphdr *ip = (const struct iphdr *)skb->data;
+
 	if (skb->destructor)
 		return false;
+	if (skb->protocol == htons(ETH_P_IP) && skb_headlen(skb) >= sizeof(*ip) &&
+	    ip->protocol == IPPROTO_UDP)
+		return rh_compat_datagrams_join(skb->dev);
 	return skb->protocol == htons(ETH_P_IP) || skb->protocol == htons(ETH_P_IPV6) ||
 	       eth_type_vlan(skb->protocol);
 }
@@ -48,69 +59,82 @@ static bool enter_interface(struct rh_tap *tap, struct sk_buff *skb, bool layer3
 }
 
 /*
- * Make frames into packets that came in on the interface, and count them. Those that can be
- * joined move to @joinable. Returns how many those are.
+ * Make frames into packets that came in on the interface, and count them. Returns how many there
+ * are still: what cannot be one is dropped.
  */
-static unsigned int prepare(struct rh_tap *tap, unsigned int index, struct list_head *skbs,
-			    struct list_head *joinable)
+static unsigned int prepare(struct rh_tap *tap, unsigned int index, struct sk_buff **skbs,
+			    unsigned int count)
 {
 	const bool layer3 = READ_ONCE(tap->flags) & IFF_TUN;
 	const bool flows = rh_tap_flows_matter(tap);
 	struct rh_tap_slot *slot = &tap->slots[index];
-	s64 packets = 0, bytes = 0;
-	struct sk_buff *skb, *next;
-	unsigned int count = 0;
-	LIST_HEAD(strangers);
+	unsigned int i, length, packets = 0;
+	struct sk_buff *skb;
+	s64 bytes = 0;
 
-	list_for_each_entry_safe(skb, next, skbs, list) {
-		unsigned int length = skb->len;
-
-		if (!enter_interface(tap, skb, layer3)) {
-			list_move_tail(&skb->list, &strangers);
+	for (i = 0; i < count; i++) {
+		skb = skbs[i];
+		length = skb->len;
+		if (unlikely(!enter_interface(tap, skb, layer3))) {
+			drop_packet(slot, skb);
 			continue;
 		}
-		packets++;
 		bytes += length;
 		skb_record_rx_queue(skb, index);
 		if (flows)
 			rh_tap_flows_note(tap, skb, index);
-		if (can_join(skb)) {
-			list_move_tail(&skb->list, joinable);
-			count++;
-		}
+		skbs[packets++] = skb;
 	}
 	rh_tap_slot_count(slot, RH_TAP_STAT_RX_PACKETS, packets);
 	rh_tap_slot_count(slot, RH_TAP_STAT_RX_BYTES, bytes);
-	drop_packets(slot, &strangers);
-	return count;
+	return packets;
 }
 
-static struct sk_buff *take_first(struct list_head *skbs)
-{
-	struct sk_buff *skb = list_first_entry(skbs, struct sk_buff, list);
-
-	skb_list_del_init(skb);
-	return skb;
-}
-
-static void receive_packets(struct rh_tap *tap, unsigned int index, struct list_head *skbs,
-			    bool segments)
+/* To the stack, in order within each flow: what can be joined goes together. */
+static void receive_packets(struct rh_tap *tap, unsigned int index, struct sk_buff **skbs,
+			    unsigned int count, bool segments)
 {
 	struct rh_tap_gro *gro = &tap->slots[index].gro;
-	unsigned int count;
-	LIST_HEAD(joinable);
+	unsigned int i, joinable = 0;
+	LIST_HEAD(batch);
 
-	if (rcu_access_pointer(tap->program))
-		rh_tap_xdp_run(tap, index, skbs);
-	count = prepare(tap, index, skbs, &joinable);
-	if (count == 1 && likely(!segments))
-		rh_tap_gro_receive(gro, take_first(&joinable));
-	else if (count)
-		rh_tap_gro_receive_batch(gro, &joinable, segments);
-	if (list_is_singular(skbs))
-		netif_receive_skb(take_first(skbs));
-	else if (!list_empty(skbs))
-		netif_receive_skb_list(skbs);
+	count = prepare(tap, index, skbs, count);
+	for (i = 0; i < count; i++) {
+		if (can_join(skbs[i]))
+			skbs[joinable++] = skbs[i];
+		else
+			netif_receive_skb(skbs[i]);
+	}
+	if (joinable == 1 && likely(!segments)) {
+		rh_tap_gro_receive(gro, skbs[0]);
+		return;
+	}
+	for (i = 0; i < joinable; i++)
+		list_add_tail(&skbs[i]->list, &batch);
+	if (joinable)
+		rh_tap_gro_receive_batch(gro, &batch, segments);
+}
+
+/* The same where there is, or was a moment ago, an XDP program; it makes more of some packets. */
+static void receive_by_program(struct rh_tap *tap, unsigned int index, struct sk_buff **skbs,
+			       unsigned int count, bool segments)
+{
+	struct sk_buff *passed[PASSED_MAX], *skb, *next;
+	unsigned int i, n = 0;
+	LIST_HEAD(list);
+
+	for (i = 0; i < count; i++)
+		list_add_tail(&skbs[i]->list, &list);
+	rh_tap_xdp_run(tap, index, &list);
+	list_for_each_entry_safe(skb, next, &list, list) {
+		skb_list_del_init(skb);
+		passed[n++] = skb;
+		if (n == PASSED_MAX) {
+			receive_packets(tap, index, passed, n, segments);
+			n = 0;
+		}
+	}
+	receive_packets(tap, index, passed, n, segments);
 }
 
 static int cannot_receive(const struct rh_tap_queue *queue, const struct rh_tap *tap)
@@ -125,15 +149,17 @@ static int cannot_receive(const struct rh_tap_queue *queue, const struct rh_tap 
 /**
  * rh_tap_receive() - give packets to the host's stack
  * @queue: the queue they came by
- * @skbs: list of skbs from rh_tap_packet_build(); consumed whatever happens
+ * @skbs: from rh_tap_packet_build(); consumed whatever happens
+ * @count: of @skbs
  *
  * Return: 0, -EBADFD when there is no interface, -EBUSY when the queue is disabled, -EIO
  * when the interface is down.
  */
-int rh_tap_receive(struct rh_tap_queue *queue, struct list_head *skbs)
+int rh_tap_receive(struct rh_tap_queue *queue, struct sk_buff **skbs, unsigned int count)
 {
-	unsigned int index;
+	unsigned int index, i;
 	struct rh_tap *tap;
+	bool segments;
 	int error;
 
 	/* The stack takes packets in softirq context. */
@@ -141,10 +167,14 @@ int rh_tap_receive(struct rh_tap_queue *queue, struct list_head *skbs)
 	tap = rcu_dereference_bh(queue->tap);
 	index = READ_ONCE(queue->index);
 	error = cannot_receive(queue, tap);
-	if (likely(!error))
-		receive_packets(tap, index, skbs, READ_ONCE(queue->segments));
+	segments = READ_ONCE(queue->segments);
+	if (unlikely(error))
+		for (i = 0; i < count; i++)
+			drop_packet(tap ? &tap->slots[index] : NULL, skbs[i]);
+	else if (unlikely(rcu_access_pointer(tap->program)))
+		receive_by_program(tap, index, skbs, count, segments);
 	else
-		drop_packets(tap ? &tap->slots[index] : NULL, skbs);
+		receive_packets(tap, index, skbs, count, segments);
 	local_bh_enable();
 	return error;
 }

@@ -200,7 +200,7 @@ void rh_tap_receive_init(struct rh_tap *tap);
 void rh_tap_receive_exit(struct rh_tap *tap);
 void rh_tap_receive_start(struct rh_tap *tap);
 void rh_tap_receive_stop(struct rh_tap *tap);
-int rh_tap_receive(struct rh_tap_queue *queue, struct list_head *skbs);
+int rh_tap_receive(struct rh_tap_queue *queue, struct sk_buff **skbs, unsigned int count);
 
 /* ---- segments.c ---- */
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Segments of a TCP stream that come in one batch reach the host's stack as one large packet,
- * because the stack's cost is by packet. What must not happen: that they change, that others
- * are joined, that they change places, or that any of a batch waits for more to come.
+ * because the stack's cost is by packet; datagrams do where somebody asked for it. What must not
+ * happen: that they change, that others are joined, that they change places, or that any of a
+ * batch waits for more to come.
  */
 #include "driver.h"
 #include "frames.h"
@@ -118,6 +119,45 @@ TEST_F(gro, damaged_segment_is_not_joined)
 	/* It does not wait for others, so it comes first. */
 	EXPECT_EQ(PAYLOAD, receive_payload(self, 1000, 1));
 	EXPECT_EQ(PAYLOAD, receive_payload(self, 1000, 0));
+}
+
+static void send_datagrams(FIXTURE_DATA(gro) *self)
+{
+	const struct frame_plan plan = {
+		.family = 4, .protocol = IPPROTO_UDP, .payload = PAYLOAD, .source_port = 1000,
+		.destination_port = 2000,
+	};
+
+	frame_build(&self->frame, &plan);
+	for (unsigned int i = 0; i < SEGMENTS; i++)
+		ASSERT_LE(0, net_send(&self->driver, self->frame.bytes, self->frame.length));
+	driver_kick(&self->driver.queues[NET_TX]);
+}
+
+TEST_F(gro, datagrams_are_joined_for_a_socket_that_wants_that)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(2000) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), one = 1;
+
+	ASSERT_TRUE(run("ip address add " HOST_IPV4 "/24 dev %s", self->name));
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, bind(fd, (struct sockaddr *)&address, sizeof(address)));
+	ASSERT_EQ(0, setsockopt(fd, IPPROTO_UDP, UDP_GRO, &one, sizeof(one)));
+	send_datagrams(self);
+	EXPECT_EQ(SEGMENTS * PAYLOAD,
+		  host_read(fd, self->received, sizeof(self->received), TAP_PATIENCE));
+	close(fd);
+}
+
+TEST_F(gro, datagrams_arrive_one_by_one_where_nobody_wants_them_joined)
+{
+	const int length = sizeof(struct virtio_net_hdr) + ETH_HLEN + sizeof(struct iphdr) +
+			   sizeof(struct udphdr) + PAYLOAD;
+
+	send_datagrams(self);
+	for (unsigned int i = 0; i < SEGMENTS; i++)
+		ASSERT_EQ(length, host_read(self->host, self->received, sizeof(self->received),
+					    TAP_PATIENCE));
 }
 
 TEST_F(gro, it_can_be_turned_off)
