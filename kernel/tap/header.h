@@ -48,6 +48,14 @@ struct rh_tap_header {
 	u32 inner_network;
 };
 
+/* Whether it asks for nothing and claims nothing, whatever its byte order: none need look closer. */
+static inline bool rh_tap_header_is_empty(const void *bytes)
+{
+	const struct virtio_net_hdr *raw = bytes;
+
+	return !raw->flags && raw->gso_type == VIRTIO_NET_HDR_GSO_NONE && !raw->hdr_len;
+}
+
 /* Take a vnet header from where it was copied to. Here, because every packet passes it. */
 static inline void rh_tap_header_decode(struct rh_tap_header *header, const void *bytes,
 					const struct rh_tap_format *format)

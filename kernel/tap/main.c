@@ -39,6 +39,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
+#include "fragment.h"
 #include "tap.h"
 
 static int __init tap_init(void)
@@ -65,6 +66,7 @@ static void __exit tap_exit(void)
 	rh_tap_file_exit();
 	rh_tap_port_exit();
 	rh_tap_link_exit();
+	rh_tap_fragment_exit();
 }
 
 module_init(tap_init);

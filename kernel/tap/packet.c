@@ -13,6 +13,7 @@
  */
 #include <linux/if_vlan.h>
 
+#include "fragment.h"
 #include "header.h"
 #include "tap.h"
 #include "wire.h"
@@ -93,17 +94,25 @@ static struct sk_buff *alloc_packet(struct sock *sk, size_t linear, size_t lengt
 	return skb;
 }
 
-/* Cut from a page that packets share, which is cheaper than an object of the slab's each. */
-static struct sk_buff *alloc_linear(size_t length, size_t headroom, size_t tailroom)
+/*
+ * Cut from a page that packets share, which is cheaper than an object of the slab's each. Where an
+ * XDP program will see the packet, it gets room to work where it is.
+ */
+static struct sk_buff *alloc_linear(const struct rh_tap_queue *queue, size_t length)
 {
-	unsigned int size = SKB_DATA_ALIGN(headroom + length + tailroom) +
-			    SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+	unsigned int headroom = RH_TAP_HEADROOM, tailroom = 0, size;
 	struct sk_buff *skb = NULL;
 	void *data;
 
-	/* The caches of the softirqs' are this CPU's and need no lock. */
+	/* Those caches are this CPU's, or its softirqs', and need no lock. */
 	local_bh_disable();
-	data = napi_alloc_frag(size);
+	if (rh_tap_queue_has_program(queue) && length <= RH_TAP_WIRE_LINEAR_MAX) {
+		headroom = RH_TAP_WIRE_HEADROOM;
+		tailroom = RH_TAP_WIRE_TAILROOM;
+	}
+	size = SKB_DATA_ALIGN(headroom + length + tailroom) +
+	       SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+	data = rh_tap_fragment_alloc(size);
 	if (data)
 		skb = napi_build_skb(data, size);
 	if (data && !skb)
@@ -112,7 +121,7 @@ static struct sk_buff *alloc_linear(size_t length, size_t headroom, size_t tailr
 	if (!skb)
 		return ERR_PTR(-ENOMEM);
 	skb_reserve(skb, headroom);
-	skb_put(skb, length);
+	__skb_put(skb, length);
 	return skb;
 }
 
@@ -125,22 +134,16 @@ static void apply_info(struct sk_buff *skb, const struct tun_pi *info,
 }
 
 /* A small packet: all with one copy, and what goes before it in the others' headroom. */
-static struct sk_buff *copy_linear(struct rh_tap_header *header, struct iov_iter *from,
-				   const struct rh_tap_format *format)
+static struct sk_buff *copy_linear(struct rh_tap_queue *queue, struct rh_tap_header *header,
+				   struct iov_iter *from, const struct rh_tap_format *format)
 {
 	size_t length = iov_iter_count(from);
-	struct sk_buff *skb;
-	struct page *page;
+	struct sk_buff *skb = alloc_linear(queue, length);
 
-	if (format->program && length <= RH_TAP_WIRE_LINEAR_MAX)
-		skb = alloc_linear(length, RH_TAP_WIRE_HEADROOM, RH_TAP_WIRE_TAILROOM);
-	else
-		skb = alloc_linear(length, RH_TAP_HEADROOM, 0);
 	if (IS_ERR(skb))
 		return skb;
-	/* As pages: there is no doubt what these bytes are part of, so no search for it. */
-	page = virt_to_head_page(skb->data);
-	if (copy_page_from_iter(page, skb->data - (u8 *)page_address(page), length, from) != length) {
+	/* There is no doubt what these bytes are part of, so no search for it. */
+	if (_copy_from_iter(skb->data, length, from) != length) {
 		kfree_skb(skb);
 		return ERR_PTR(-EFAULT);
 	}
@@ -149,7 +152,8 @@ static struct sk_buff *copy_linear(struct rh_tap_header *header, struct iov_iter
 		__skb_pull(skb, format->info_len);
 	}
 	if (format->header_len) {
-		rh_tap_header_decode(header, skb->data, format);
+		if (!rh_tap_header_is_empty(skb->data))
+			rh_tap_header_decode(header, skb->data, format);
 		__skb_pull(skb, format->header_len);
 	}
 	return skb;
@@ -286,7 +290,7 @@ struct sk_buff *rh_tap_packet_build(struct rh_tap_queue *queue, struct iov_iter 
 	if (unlikely(format->segments))
 		skb = copy_segments(queue, &header, from, format);
 	else if (length <= RH_TAP_LINEAR_MAX && !is_charged(sk))
-		skb = copy_linear(&header, from, format);
+		skb = copy_linear(queue, &header, from, format);
 	else
 		skb = copy_scattered(&header, from, format, sk, nonblock);
 	if (IS_ERR(skb))

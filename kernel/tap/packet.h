@@ -18,7 +18,6 @@ struct rh_tap_queue;
  * @little_endian: byte order of the vnet header
  * @segments: they are to lie in memory as their writer's segments do (IFF_NAPI_FRAGS)
  * @layer3: packets begin with their network header (IFF_TUN), not an Ethernet header
- * @program: an XDP program will see them, and can do so where they are if they have room
  */
 struct rh_tap_format {
 	size_t info_len;
@@ -26,7 +25,6 @@ struct rh_tap_format {
 	bool little_endian;
 	bool layer3;
 	bool segments;
-	bool program;
 };
 
 /*

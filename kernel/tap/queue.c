@@ -255,7 +255,6 @@ static __always_inline void set_format(const struct rh_tap_queue *queue, const s
 	*format = (struct rh_tap_format) {
 		.layer3 = flags & IFF_TUN,
 		.segments = READ_ONCE(queue->segments),
-		.program = rcu_access_pointer(tap->program),
 		.info_len = flags & IFF_NO_PI ? 0 : sizeof(struct tun_pi),
 		.header_len = flags & IFF_VNET_HDR ? READ_ONCE(tap->header_len) : 0,
 		.little_endian = READ_ONCE(tap->little_endian) ||
@@ -386,17 +385,15 @@ void rh_tap_queue_count(struct rh_tap_queue *queue, enum rh_tap_stat stat)
 	rcu_read_unlock();
 }
 
-/* Whether an XDP program will see what is written; a moment later it may be otherwise. */
+/*
+ * Whether an XDP program will see what is written; a moment later it may be otherwise. Runs with
+ * BHs disabled.
+ */
 bool rh_tap_queue_has_program(const struct rh_tap_queue *queue)
 {
-	const struct rh_tap *tap;
-	bool has;
+	const struct rh_tap *tap = rcu_dereference_bh(queue->tap);
 
-	rcu_read_lock();
-	tap = rcu_dereference(queue->tap);
-	has = tap && rcu_access_pointer(tap->program);
-	rcu_read_unlock();
-	return has;
+	return tap && rcu_access_pointer(tap->program);
 }
 
 /* Returns false when there is no interface; *format is not set then. */

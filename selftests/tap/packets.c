@@ -12,6 +12,7 @@
 
 #define FRAME 100
 #define LARGEST 65535
+#define WAITING 600
 
 FIXTURE(packets) {
 	int fd;
@@ -99,6 +100,30 @@ TEST_F(packets, written_reach_the_host_whole)
 		ASSERT_EQ(lengths[i], host_read(self->host, self->received,
 						sizeof(self->received), TAP_PATIENCE));
 		expect_frame(frame, self->received, lengths[i]);
+	}
+}
+
+/* More than the memory that packets take turns in has room for. */
+TEST_F(packets, that_wait_keep_their_bytes_whatever_comes_after_them)
+{
+	static const size_t lengths[] = { 60, 700, 1514 };
+	int room = 16 << 20;
+
+	ASSERT_EQ(0, setsockopt(self->host, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)));
+	for (unsigned int i = 0; i < WAITING; i++) {
+		size_t length = lengths[i % 3];
+
+		net_fill_frame(fill(self, length), length, i);
+		ASSERT_EQ(self->header + length,
+			  tap_write(self->fd, self->sent, self->header + length));
+	}
+	for (unsigned int i = 0; i < WAITING; i++) {
+		size_t length = lengths[i % 3];
+
+		net_fill_frame(self->sent, length, i);
+		ASSERT_EQ(length, host_read(self->host, self->received,
+					    sizeof(self->received), TAP_PATIENCE));
+		expect_frame(self->sent, self->received, length);
 	}
 }
 
