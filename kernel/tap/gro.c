@@ -220,6 +220,8 @@ void rh_tap_gro_start(struct rh_tap_gro *gro)
 	spin_lock_bh(&gro->lock);
 	gro->open = true;
 	gro->last = 0;
+	/* The timer may have been cancelled before it expired. */
+	gro->armed = false;
 	spin_unlock_bh(&gro->lock);
 }
 

@@ -255,6 +255,21 @@ TEST_F(gro_wait, interface_goes_down_and_up_with_segments_waiting)
 	EXPECT_EQ((SEGMENTS + 1) * PAYLOAD, receive(self, PORT, 1));
 }
 
+/* The timer that was left when the interface went down is not the one that is needed now. */
+TEST_F(gro_wait, stream_that_pauses_arrives_also_after_down_and_up)
+{
+	int payload = 0;
+
+	make_wait(self, variant, SEGMENTS);
+	ASSERT_TRUE(run("ip link set %s down && ip link set %s up", self->name, self->name));
+	forget_errors(self);
+	EXPECT_EQ(SEGMENTS * PAYLOAD, receive(self, PORT, 1));
+	set_timeout(self, SOON);
+	write_segments(self, variant, 0, SEGMENTS);
+	while (payload < SEGMENTS * PAYLOAD)
+		payload += receive(self, PORT, payload / PAYLOAD);
+}
+
 TEST_F(gro_wait, interface_is_deleted_with_segments_waiting)
 {
 	make_wait(self, variant, SEGMENTS);
