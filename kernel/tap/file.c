@@ -43,8 +43,9 @@ static int file_open(struct inode *inode, struct file *filp)
 	sk->sk_sndbuf = INT_MAX;
 	file->port.ops = &rh_tap_port_ops;
 	filp->private_data = file;
-	filp->f_mode |= FMODE_NOWAIT;
-	return stream_open(inode, filp);
+	/* Nothing has a place in the file; but as in tun, pread() and pwrite() may name one. */
+	filp->f_mode |= FMODE_NOWAIT | FMODE_STREAM;
+	return 0;
 }
 
 static void leave_interface(struct rh_tap *tap, struct rh_tap_queue *queue)

@@ -275,6 +275,36 @@ TEST_F(packets, in_memory_that_is_not_there)
 			 result);
 }
 
+/* A packet is nowhere in the file, so that any place is as good. */
+TEST_F(packets, at_any_place_in_the_file)
+{
+	static const off_t places[] = { 0, 1, 4711, 1ll << 40, -1 };
+	size_t length = build(self, 4, IPPROTO_UDP, 100);
+	int result[NODES], i;
+
+	for (unsigned int place = 0; place < sizeof(places) / sizeof(places[0]); place++) {
+		build(self, 4, IPPROTO_UDP, 100);
+		for (i = 0; i < NODES; i++) {
+			result[i] = pwrite(self->pair.sides[i].fd, self->packet, length,
+					   places[place]);
+			result[i] = result[i] < 0 ? -errno : result[i];
+		}
+		upstream_compare("write at a place", result);
+		compare_arrived(self, "write at a place");
+		send_both(self);
+		for (i = 0; i < NODES; i++) {
+			result[i] = pread(self->pair.sides[i].fd, self->seen[i], READ_MAX,
+					  places[place]);
+			result[i] = result[i] < 0 ? -errno : result[i];
+		}
+		upstream_compare("read at a place", result);
+		read_both(self, "read what is left", READ_MAX);
+	}
+	for (i = 0; i < NODES; i++)
+		result[i] = lseek(self->pair.sides[i].fd, 0, SEEK_CUR) < 0 ? -errno : 0;
+	upstream_compare("ask for the place", result);
+}
+
 /* ---- states ---- */
 
 static void compare_events(FIXTURE_DATA(packets) *self, const char *step)
