@@ -227,7 +227,8 @@ static struct miscdevice file_device = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = RH_TAP_NAME,
 	.nodename = RH_TAP_NAME,
-	.mode = 0660,
+	/* As tun's: who may make or join an interface TUNSETIFF decides. */
+	.mode = 0666,
 	.fops = &rh_tap_fops,
 };
 

@@ -34,7 +34,7 @@ struct ioctl_entry {
 
 /* ---- asking ---- */
 
-/* TUNGETFEATURES: int, the IFF_* flags that TUNSETIFF takes and that do something. */
+/* TUNGETFEATURES: int, the IFF_* flags that TUNSETIFF knows, IFF_PERSIST aside. */
 static int get_features(struct rh_tap_file *file, struct rh_tap *tap, union rh_tap_argument *argument)
 {
 	argument->number = RH_TAP_FEATURES;

@@ -245,20 +245,22 @@ TEST_F(interface, argument_outside_memory_is_a_fault)
 
 /* ---- who may ---- */
 
-/* What TUNSETIFF says to a user and group without privileges. */
+/* What open() and TUNSETIFF say to a user and group without privileges. */
 static int attach_as(uid_t uid, gid_t gid, const char *interface)
 {
 	char name[IFNAMSIZ] = "";
-	int fd = tap_open(), status;
 	pid_t child = fork();
+	int fd, status;
 
 	if (child == 0) {
 		if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
 			_exit(255);
+		fd = open(TAP_NODE, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			_exit(errno);
 		strcpy(name, interface);
 		_exit(-tap_attach(fd, name, TAP_FLAGS));
 	}
-	close(fd);
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	ASSERT_TRUE(WIFEXITED(status));
 	ASSERT_NE(255, WEXITSTATUS(status));
