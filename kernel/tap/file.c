@@ -120,6 +120,7 @@ static ssize_t file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 
 	length = rh_tap_packet_copy_out(skb, to, &format);
 	if (length < 0) {
+		rh_tap_queue_count_lost(queue, skb);
 		kfree_skb(skb);
 		return length;
 	}

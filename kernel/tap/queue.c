@@ -385,6 +385,24 @@ void rh_tap_queue_count(struct rh_tap_queue *queue, enum rh_tap_stat stat)
 	rcu_read_unlock();
 }
 
+/* A packet that was taken did not reach its reader: take back that it did. */
+void rh_tap_queue_count_lost(struct rh_tap_queue *queue, const struct sk_buff *skb)
+{
+	struct rh_tap_slot *slot;
+	struct rh_tap *tap;
+
+	rcu_read_lock();
+	tap = rcu_dereference(queue->tap);
+	/* The file may be on another interface by now, which never counted the packet. */
+	if (tap && tap->dev == skb->dev) {
+		slot = &tap->slots[READ_ONCE(queue->index)];
+		rh_tap_slot_count(slot, RH_TAP_STAT_TX_PACKETS, -1);
+		rh_tap_slot_count(slot, RH_TAP_STAT_TX_BYTES, -(s64)skb->len);
+		rh_tap_slot_count(slot, RH_TAP_STAT_TX_DROPPED, 1);
+	}
+	rcu_read_unlock();
+}
+
 /*
  * Whether an XDP program will see what is written; a moment later it may be otherwise. Runs with
  * BHs disabled.

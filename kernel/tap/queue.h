@@ -87,6 +87,7 @@ unsigned int rh_tap_queue_take(struct rh_tap_queue *queue, struct sk_buff **skbs
 struct sk_buff *rh_tap_queue_take_one(struct rh_tap_queue *queue, struct rh_tap_format *format);
 bool rh_tap_queue_has_packets(struct rh_tap_queue *queue);
 void rh_tap_queue_count(struct rh_tap_queue *queue, enum rh_tap_stat stat);
+void rh_tap_queue_count_lost(struct rh_tap_queue *queue, const struct sk_buff *skb);
 
 /* Count a packet that is refused for what is in it. Returns -EINVAL. */
 static inline int rh_tap_queue_refuse(struct rh_tap_queue *queue, enum rh_tap_stat reason)

@@ -13,7 +13,7 @@
 #define RH_TAP_STATS(S) \
 	S(TX_PACKETS, tx_packets) \
 	S(TX_BYTES, tx_bytes) \
-	S(TX_DROPPED, tx_dropped)		/* no file, no memory, ring emptied or full */ \
+	S(TX_DROPPED, tx_dropped)		/* no file, no memory, not read, ring emptied or full */ \
 	S(TX_FILTERED, tx_filtered)		/* a filter did not want it */ \
 	S(TX_STOPS, tx_stops)			/* ring full: the stack was told to wait */ \
 	S(RX_PACKETS, rx_packets) \

@@ -233,6 +233,18 @@ TEST_F(packets, are_counted)
 	EXPECT_TRUE(run("ip -s link show %s | grep -qE '^ +1000 +10 +0 +0 '", self->name));
 }
 
+/* They are gone, and did not arrive. */
+TEST_F(packets, that_could_not_be_read_are_counted_as_dropped)
+{
+	for (int i = 0; i < 10; i++) {
+		send_from_host(self, FRAME);
+		EXPECT_EQ(-EFAULT, tap_read(self->fd, NULL, self->header + FRAME, TAP_PATIENCE));
+	}
+	EXPECT_EQ(10, tap_counter(self->name, "tx_dropped"));
+	EXPECT_EQ(0, tap_counter(self->name, "tx_packets"));
+	EXPECT_EQ(0, tap_counter(self->name, "tx_bytes"));
+}
+
 TEST_F(packets, absent_ones_do_not_block_a_nonblocking_reader)
 {
 	EXPECT_EQ(-1, read(self->fd, self->received, FRAME));
