@@ -20,6 +20,8 @@
 #include <linux/virtio_net.h>
 
 #define FRAME_BYTES 70000
+/* VIRTIO_NET_HDR_GSO_UDP_L4, which older headers lack. */
+#define FRAME_GSO_UDP 5
 /* The test's own host is .1, and the peer behind the tap .2. */
 #define HOST_IPV4 "10.97.0.1"
 #define PEER_IPV4 "10.97.0.2"

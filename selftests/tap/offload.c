@@ -39,6 +39,9 @@ FIXTURE_VARIANT_ADD(offload, ipv4_checksum) { 4, TUN_F_CSUM };
 FIXTURE_VARIANT_ADD(offload, ipv4_all) { 4, OFFLOADS };
 FIXTURE_VARIANT_ADD(offload, ipv6_none) { 6, 0 };
 FIXTURE_VARIANT_ADD(offload, ipv6_all) { 6, OFFLOADS };
+/* Segmentation, but of the other version of IP. */
+FIXTURE_VARIANT_ADD(offload, ipv4_other) { 4, TUN_F_CSUM | TUN_F_TSO6 };
+FIXTURE_VARIANT_ADD(offload, ipv6_other) { 6, TUN_F_CSUM | TUN_F_TSO4 };
 
 static int host_socket(int family, int type)
 {
@@ -229,6 +232,29 @@ TEST_F(offload, host_takes_a_large_segment_whole)
 	}
 }
 
+TEST_F(offload, host_takes_a_large_datagram_in_pieces)
+{
+	struct frame_plan plan = plan_of(self, variant, IPPROTO_UDP, 0, 3500);
+	size_t taken = 0, piece;
+
+	plan.partial = true;
+	frame_build(&self->frame, &plan);
+	self->frame.header.gso_type = FRAME_GSO_UDP;
+	self->frame.header.gso_size = 1000;
+	self->frame.header.hdr_len = self->frame.payload;
+	if (tap_write(self->fd, &self->frame, frame_written(&self->frame)) == -EINVAL)
+		SKIP(return, "this kernel does not segment UDP");
+	while (taken < plan.payload) {
+		piece = plan.payload - taken < 1000 ? plan.payload - taken : 1000;
+		ASSERT_EQ(piece, host_read(self->udp, self->data, sizeof(self->data),
+					   TAP_PATIENCE));
+		EXPECT_EQ(0, memcmp(self->frame.bytes + self->frame.payload + taken, self->data,
+				    piece));
+		taken += piece;
+	}
+	EXPECT_EQ(-ETIMEDOUT, host_read(self->udp, self->data, sizeof(self->data), 0));
+}
+
 /* ---- from the host to the peer ---- */
 
 TEST_F(offload, datagram_from_the_host_has_a_checksum_or_asks_for_it)
@@ -293,7 +319,7 @@ TEST_F(offload, stream_from_the_host_is_segmented_by_whom_it_should)
 		send_tcp(self, variant, TH_ACK);
 	}
 	TEST_LOG("largest segment %zu bytes", largest);
-	if (variant->offloads & (TUN_F_TSO4 | TUN_F_TSO6))
+	if (variant->offloads & (variant->family == 4 ? TUN_F_TSO4 : TUN_F_TSO6))
 		EXPECT_LT(mss(variant), largest);
 	else
 		EXPECT_GE(mss(variant), largest);
@@ -341,7 +367,7 @@ TEST_F(offload, udp_segmentation_by_whom_it_should)
 			expect_checksum(self, variant, IPPROTO_UDP);
 		} else {
 			EXPECT_EQ(4000, taken);
-			/* VIRTIO_NET_HDR_GSO_UDP_L4, which older headers lack. */
+			/* VIRTIO_NET_HDR_FRAME_GSO_UDP, which older headers lack. */
 			EXPECT_EQ(5, self->received.header.gso_type);
 			EXPECT_EQ(1000, self->received.header.gso_size);
 		}

@@ -8,10 +8,8 @@
  */
 #include <time.h>
 
-#include "frames.h"
+#include "garbage.h"
 #include "tap.h"
-
-#define GSO_UDP_L4 5		/* VIRTIO_NET_HDR_GSO_UDP_L4, which older headers lack */
 
 FIXTURE(vnet_header) {
 	int fd;
@@ -314,11 +312,11 @@ TEST_F(vnet_header, segmentation_of_a_frame_without_headers_is_refused)
 TEST_F(vnet_header, segmentation_of_udp_needs_the_checksum)
 {
 	build(self, 4, IPPROTO_UDP, true);
-	segment(self, GSO_UDP_L4, 1000);
+	segment(self, FRAME_GSO_UDP, 1000);
 	if (tap_write(self->fd, &self->frame, frame_written(&self->frame)) < 0)
 		SKIP(return, "this kernel does not segment UDP");
 	build(self, 4, IPPROTO_UDP, false);
-	segment(self, GSO_UDP_L4, 1000);
+	segment(self, FRAME_GSO_UDP, 1000);
 	expect_refused(self, "reject_gso_headers");
 }
 
@@ -343,32 +341,6 @@ static int forward_to_second_tap(FIXTURE_DATA(vnet_header) *self, unsigned char 
 	return fd;
 }
 
-/* A good frame with a few fields gone wild. */
-static void make_garbage(struct frame *frame, const unsigned char *mac)
-{
-	const struct frame_plan plan = {
-		.destination = mac,
-		.family = random() % 2 ? 4 : 6,
-		.protocol = random() % 3 ? IPPROTO_TCP : IPPROTO_UDP,
-		.options = random() % 4 ? 0 : 8 * (random() % 5),
-		.payload = random() % 8 ? random() % 5000 : random() % 65000,
-		.flags = random(),
-		.partial = random() % 8,
-	};
-	unsigned char *header = (unsigned char *)&frame->header;
-
-	frame_build(frame, &plan);
-	if (random() % 8) {
-		frame->header.gso_type = plan.protocol == IPPROTO_UDP ? GSO_UDP_L4 :
-			plan.family == 4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
-		frame->header.gso_size = random() % 8 ? random() % 1500 + 1 : random();
-	}
-	for (unsigned int i = random() % 3; i > 0; i--)
-		header[random() % sizeof(frame->header)] = random();
-	for (unsigned int i = random() % 4; i > 0; i--)
-		frame->bytes[12 + random() % (frame->payload - 12)] = random();
-}
-
 TEST_F_TIMEOUT(vnet_header, garbage_is_forwarded_or_refused, 120)
 {
 	unsigned int seed = time(NULL), passed = 0, refused = 0, forwarded = 0;
@@ -379,7 +351,7 @@ TEST_F_TIMEOUT(vnet_header, garbage_is_forwarded_or_refused, 120)
 	TEST_LOG("seed %u", seed);
 	srandom(seed);
 	while (time(NULL) < end) {
-		make_garbage(&self->frame, mac);
+		garbage_build(&self->frame, mac);
 		result = tap_write(self->fd, &self->frame, frame_written(&self->frame));
 		if (result < 0) {
 			ASSERT_EQ(-EINVAL, result);
