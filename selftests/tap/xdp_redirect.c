@@ -6,15 +6,11 @@
  */
 #include "driver.h"
 #include "frames.h"
-#include "usage.h"
+#include "pages.h"
 #include "xdp.h"
 
 #define FRAME 200
 #define RING 64
-/* Long packets have 64 KiB each, and this many are noticed if they are lost. */
-#define LONG_FRAME 60000
-#define LONG_FRAMES 1000
-#define LOST_KIB (LONG_FRAMES * 64 / 2)
 
 FIXTURE(xdp_redirect) {
 	int from;
@@ -67,7 +63,7 @@ static bool comes_to_host(FIXTURE_DATA(xdp_redirect) *self, int host)
 	       !memcmp(self->frame.bytes, self->received.bytes, self->frame.length);
 }
 
-static const size_t lengths[] = { ETH_HLEN, 60, FRAME, 1514, 3500, 9000, LONG_FRAME };
+static const size_t lengths[] = { ETH_HLEN, 60, FRAME, 1514, 3500, 9000, PAGES_LENGTH };
 #define LENGTHS (sizeof(lengths) / sizeof(lengths[0]))
 
 TEST_F(xdp_redirect, frames_come_out_of_another_tap_unaltered)
@@ -207,25 +203,20 @@ TEST_F(xdp_redirect, frames_pass_between_tap_and_veth)
 
 /* ---- no page is lost ---- */
 
-static long free_memory(void)
-{
-	return usage_sum_of("/proc/meminfo", "MemFree:");
-}
-
 /* Have many long packets meet a verdict; none may stay. */
 static void expect_no_page_is_lost(FIXTURE_DATA(xdp_redirect) *self)
 {
 	long before;
 
-	write_frame(self, LONG_FRAME);
-	before = free_memory();
-	for (unsigned int i = 0; i < LONG_FRAMES; i++) {
+	write_frame(self, PAGES_LENGTH);
+	before = pages_free();
+	for (unsigned int i = 0; i < PAGES_ROUNDS; i++) {
 		ASSERT_LT(0, tap_write(self->from, &self->frame, frame_written(&self->frame)));
 		while (read(self->from, &self->received, sizeof(self->received)) > 0 ||
 		       read(self->to, &self->received, sizeof(self->received)) > 0)
 			;
 	}
-	EXPECT_GT(LOST_KIB, before - free_memory());
+	EXPECT_GT(PAGES_LOST_KIB, before - pages_free());
 }
 
 TEST_F(xdp_redirect, no_page_is_lost_by_any_verdict)
@@ -243,7 +234,7 @@ TEST_F(xdp_redirect, no_page_is_lost_by_redirection)
 	expect_no_page_is_lost(self);
 	ASSERT_TRUE(run("ip link set %s mtu 1500", self->to_name));
 	expect_no_page_is_lost(self);
-	EXPECT_LT(LONG_FRAMES, tap_counter(self->from_name, "xdp_errors"));
+	EXPECT_LT(PAGES_ROUNDS, tap_counter(self->from_name, "xdp_errors"));
 }
 
 TEST_HARNESS_MAIN
