@@ -17,11 +17,10 @@
 #include "fragment.h"
 
 #define PAGE_ORDER PAGE_ALLOC_COSTLY_ORDER
-#define PAGE_BYTES (PAGE_SIZE << PAGE_ORDER)
 /* Together larger than a batch of the longest packets that lie in such memory. */
 #define PAGES 4
 /* As many as there could be pieces in a page. */
-#define REFERENCES PAGE_BYTES
+#define REFERENCES (PAGE_SIZE << PAGE_ORDER)
 
 /**
  * struct turn - a page
@@ -61,13 +60,15 @@ static void leave_page(struct turn *turn)
 	turn->page = NULL;
 }
 
+/* Where no large one is to be had, a small one does: it holds any piece. */
 static bool new_page(struct turn *turn)
 {
-	const gfp_t gfp = GFP_ATOMIC | __GFP_COMP | __GFP_NOWARN | __GFP_NORETRY |
-			  __GFP_NOMEMALLOC;
+	const gfp_t gfp = GFP_ATOMIC | __GFP_NOWARN | __GFP_NOMEMALLOC;
 
 	leave_page(turn);
-	turn->page = alloc_pages(gfp, PAGE_ORDER);
+	turn->page = alloc_pages(gfp | __GFP_COMP | __GFP_NORETRY, PAGE_ORDER);
+	if (!turn->page)
+		turn->page = alloc_page(gfp);
 	turn->held = 1;
 	return turn->page;
 }
@@ -84,7 +85,7 @@ static bool next_turn(struct fragments *own)
 		return false;
 	page_ref_add(turn->page, REFERENCES - turn->held);
 	turn->held = REFERENCES;
-	own->left = PAGE_BYTES;
+	own->left = page_size(turn->page);
 	return true;
 }
 

@@ -171,7 +171,7 @@ static void send_unheard(struct burst *burst, size_t length)
 
 TEST_F(batches, memory_of_packets_is_given_back)
 {
-	const unsigned int rounds = 120;
+	const unsigned int rounds = harness_repetitions(200);
 	const size_t length = 1514;
 	long before;
 
