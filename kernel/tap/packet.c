@@ -318,11 +318,14 @@ static bool is_addressable(const struct sk_buff *skb)
 	return !skb_has_frag_list(skb);
 }
 
-/* As much as there is room for. */
+/*
+ * As much as there is room for. That the bytes are the packet's is beyond doubt, so there is no
+ * search for what they are part of.
+ */
 static __always_inline bool copy_piece_out(const void *bytes, size_t length, struct iov_iter *to)
 {
 	length = min(length, iov_iter_count(to));
-	return copy_to_iter(bytes, length, to) == length;
+	return _copy_to_iter(bytes, length, to) == length;
 }
 
 static bool copy_fragments_out(const struct sk_buff *skb, struct iov_iter *to)
@@ -379,7 +382,7 @@ static int put_header(const struct sk_buff *skb, struct iov_iter *to,
 		return -EINVAL;
 	if (known == sizeof(header) && rh_tap_tunnel_describe(skb, format, &header))
 		return -EINVAL;
-	if (copy_to_iter(&header, known, to) != known)
+	if (_copy_to_iter(&header, known, to) != known)
 		return -EFAULT;
 	rest = format->header_len - known;
 	if (rest && iov_iter_zero(rest, to) != rest)

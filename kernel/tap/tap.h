@@ -134,8 +134,7 @@ static inline struct rh_tap_file *rh_tap_file_of_queue(struct rh_tap_queue *queu
 /* Whether a flow's queue is to be chosen at all, and by nobody else. */
 static inline bool rh_tap_flows_matter(const struct rh_tap *tap)
 {
-	return READ_ONCE(tap->queue_count) > 1 && tap->flows.entries &&
-	       !rcu_access_pointer(tap->filter.steering);
+	return READ_ONCE(tap->queue_count) > 1 && !rcu_access_pointer(tap->filter.steering);
 }
 
 /* ---- file.c ---- */
