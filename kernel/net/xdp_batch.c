@@ -68,6 +68,15 @@ static void drop(struct rh_xdp_batch *batch)
 /* ---- packets ---- */
 
 /*
+ * A tun of IFF_TUN takes IP packets, but those of a batch it takes for frames. We cannot ask it
+ * which it is, so what may be an IP packet does not go in one.
+ */
+static bool may_be_ip(const u8 *frame)
+{
+	return frame[0] >> 4 == 4 || frame[0] >> 4 == 6;
+}
+
+/*
  * Whether any device takes a packet of @length bytes with this header. Of those to be cut up
  * only the device can tell.
  */
@@ -127,7 +136,7 @@ int rh_xdp_batch_add(struct rh_xdp_batch *batch, const struct iov_iter *from, si
 		return -EFAULT;
 	if (header_len)
 		memcpy(&header, memory + pad - header_len, sizeof(header));
-	if (!is_plain(&header, length, little_endian))
+	if (!is_plain(&header, length, little_endian) || may_be_ip(memory + pad))
 		return -ENOBUFS;
 	*rh_compat_xdp_header(memory, size) = header;
 	append(batch, memory, size, pad, length);

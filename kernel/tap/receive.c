@@ -28,15 +28,15 @@ static void drop_packet(struct rh_tap_slot *slot, struct sk_buff *skb)
 /*
  * Whether a packet like this can be joined with others; not if it is charged to its writer. The
  * stack joins datagrams only if somebody asked for that, and then to look at each costs as much
- * as all the rest of its way.
+ * as all the rest of its way. Those written in @segments go by the stack's path for such.
  */
-static bool can_join(const struct sk_buff *skb)
+static bool can_join(const struct sk_buff *skb, bool segments)
 {
 	const struct iphdr *ip = (const struct iphdr *)skb->data;
 
 	if (skb->destructor)
 		return false;
-	if (skb->protocol == htons(ETH_P_IP) && skb_headlen(skb) >= sizeof(*ip) &&
+	if (!segments && skb->protocol == htons(ETH_P_IP) && skb_headlen(skb) >= sizeof(*ip) &&
 	    ip->protocol == IPPROTO_UDP)
 		return rh_compat_datagrams_join(skb->dev);
 	return skb->protocol == htons(ETH_P_IP) || skb->protocol == htons(ETH_P_IPV6) ||
@@ -100,7 +100,7 @@ static void receive_packets(struct rh_tap *tap, unsigned int index, struct sk_bu
 
 	count = prepare(tap, index, skbs, count);
 	for (i = 0; i < count; i++) {
-		if (can_join(skbs[i]))
+		if (can_join(skbs[i], segments))
 			skbs[joinable++] = skbs[i];
 		else
 			netif_receive_skb(skbs[i]);

@@ -5,9 +5,11 @@
  * the loop's thread; entry points: net_transmit_run(), packet_done().
  *
  * Writes may end in any order. Their chains go back in the order they came in, which is
- * what IN_ORDER promises; a write to a tap does not wait for anything, so none holds up
- * the others for long.
+ * what IN_ORDER promises. No write waits: a tap whose send buffer is full would hold up the
+ * others, and a reset, for as long as it likes, so it loses the packet instead.
  */
+#include <sys/uio.h>
+
 #include "iov.h"
 #include "net.h"
 #include "net_transmit.h"
@@ -56,7 +58,7 @@ static void packet_start(struct packet *packet)
 	packet->done = false;
 	if (chain->writable || iov_bytes(&iov) <= TAP_HEADER_SIZE ||
 	    loop_writev(transmit->net->device.vm->loop, &packet->op, transmit->tap, iov.entries,
-			iov.count, 0, 0))
+			iov.count, 0, RWF_NOWAIT))
 		packet_complete(packet, false);
 	else
 		transmit->in_flight++;
