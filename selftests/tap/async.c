@@ -266,7 +266,8 @@ TEST_F(async, nowait_write_does_not_wait_for_send_buffer)
 		SKIP(close(fd); return, "no bridge");
 	ASSERT_EQ(0, fcntl(fd, F_SETFL, 0));
 	ASSERT_TRUE(run("ip link set %s master br0 && ip link set %s master br0 txqueuelen 1 &&"
-			" ip link set br0 up", name, self->name));
+			" ip link set br0 up && tc qdisc replace dev %s root pfifo limit 5000",
+			name, self->name, self->name));
 	net_set_up(name);
 	net_fill_frame(self->sent, FRAME, 4);
 	self->sent[0] = 0x02;	/* A broadcast would be cloned, and clones are not charged. */
