@@ -55,8 +55,10 @@ static bool is_idle(const struct turn *turn)
 
 static void leave_page(struct turn *turn)
 {
-	if (turn->page)
-		__page_frag_cache_drain(turn->page, turn->held);
+	if (turn->page) {
+		page_ref_sub(turn->page, turn->held - 1);
+		put_page(turn->page);
+	}
 	turn->page = NULL;
 }
 
